@@ -1,0 +1,125 @@
+"""Writing files so that a reader sees the whole of a file or nothing, and naming content by its hash."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from model.errors import DiskFullError
+
+_CHUNK_BYTES = 1 << 20
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives a temporary name beside `path`, and renames it to `path` when the block ends without an error.
+
+    The temporary name keeps the suffix, because some writers choose the format by it.
+
+    Raises:
+      DiskFullError: there is no room left on the file system.
+    """
+    final = Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{final.stem}.", suffix=final.suffix, dir=final.parent)
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        with disk_full_is_said(final):
+            yield temporary
+            # mkstemp makes files that only the owner may read; a model is for everybody whom the umask allows.
+            temporary.chmod(0o666 & ~_umask())
+            os.replace(temporary, final)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives a new temporary directory beside `path`, and renames it to `path` when the block ends without an error.
+
+    A directory that stands at `path` is replaced; until the rename it stays as it was.
+
+    Raises:
+      DiskFullError: there is no room left on the file system.
+    """
+    final = Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{final.name}.", dir=final.parent))
+    try:
+        with disk_full_is_said(final):
+            yield temporary
+            temporary.chmod(0o777 & ~_umask())
+            if final.exists():
+                old = Path(tempfile.mkdtemp(prefix=f".{final.name}.old.", dir=final.parent))
+                os.replace(final, old / "content")
+                os.replace(temporary, final)
+                shutil.rmtree(old)
+            else:
+                os.replace(temporary, final)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def disk_full_is_said(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turns «no space left on device» into a DiskFullError that names the place."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError(
+                f"The file system under {path} is full; free some space there (or use --workspace on another disk)"
+                " and run again with --resume."
+            ) from error
+        raise
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Writes a value as indented JSON with sorted keys, atomically."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Reads a JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def sha256_of_file(path: str | os.PathLike[str]) -> str:
+    """Returns the sha256 (hex) of a file, reading it in pieces."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def sha256_of_files(directory: str | os.PathLike[str]) -> dict[str, str]:
+    """Returns the sha256 (hex) of every file below a directory, by its path relative to it, with forward slashes."""
+    root = Path(directory)
+    return {
+        path.relative_to(root).as_posix(): sha256_of_file(path) for path in sorted(root.rglob("*")) if path.is_file()
+    }
+
+
+def release_digest(sha256_by_path: Mapping[str, str]) -> str:
+    """Returns the release digest: the sha256 over the sorted (path, sha256) of the exported files."""
+    digest = hashlib.sha256()
+    for path, sha256 in sorted(sha256_by_path.items()):
+        digest.update(f"{path}\0{sha256}\n".encode())
+    return digest.hexdigest()
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
