@@ -110,7 +110,9 @@ def _from_plain(hint: Any, value: Any, path: str) -> Any:
         item_hints = arguments[:1] * len(value) if arguments[1:] == (Ellipsis,) else arguments
         if len(item_hints) != len(value):
             raise ConfigurationError(f"{path} must have {len(item_hints)} items, not {len(value)}: {value!r}.")
-        return tuple(_from_plain(h, item, f"{path}[{i}]") for i, (h, item) in enumerate(zip(item_hints, value, strict=True)))
+        return tuple(
+            _from_plain(h, item, f"{path}[{i}]") for i, (h, item) in enumerate(zip(item_hints, value, strict=True))
+        )
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
         if not isinstance(value, Mapping):
             raise ConfigurationError(f"{path} must be a mapping, not {value!r}.")

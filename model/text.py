@@ -56,7 +56,9 @@ class Vocabulary:
         if len(set(self.tokens)) != len(self.tokens):
             raise CheckpointError("A vocabulary must hold each token once; it holds one twice.")
         if not 0 <= self.blank_id < len(self.tokens):
-            raise CheckpointError(f"The CTC blank must be one of {len(self.tokens)} tokens, not number {self.blank_id}.")
+            raise CheckpointError(
+                f"The CTC blank must be one of {len(self.tokens)} tokens, not number {self.blank_id}."
+            )
 
     @classmethod
     def from_mapping(cls, id_by_token: Mapping[str, int]) -> Vocabulary:

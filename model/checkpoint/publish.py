@@ -1,0 +1,44 @@
+"""From a model back to the published PyTorch layout, so that other tools can load it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.checkpoint import table
+from model.storage import replacing_directory
+from model.text import Vocabulary
+
+
+def write_published(
+    model: Any, vocabulary: Vocabulary, preprocessor: dict[str, Any], output_dir: str | Path, readme: str = ""
+) -> None:
+    """Writes `model.safetensors`, `config.json`, `vocab.json` and `preprocessor_config.json`.
+
+    Args:
+      model: A `Wav2Vec2CTC`.
+      vocabulary: The tokens of its head.
+      preprocessor: The content of `preprocessor_config.json`.
+      output_dir: Where they are written; the directory appears whole or not at all.
+      readme: The content of `README.md`; none is written where it is empty.
+    """
+    import safetensors.numpy
+
+    variables = model.named_weights()
+    tensors = {
+        row.sources[0]: table.to_published(row.layout, np.asarray(variables[row.variable].numpy(), np.float32))
+        for row in table.rows(model.config)
+    }
+    with replacing_directory(output_dir) as directory:
+        safetensors.numpy.save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
+        for name, value in (
+            ("config.json", model.config.to_published()),
+            ("vocab.json", vocabulary.to_mapping()),
+            ("preprocessor_config.json", preprocessor),
+        ):
+            (directory / name).write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        if readme:
+            (directory / "README.md").write_text(readme, encoding="utf-8")

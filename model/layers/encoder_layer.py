@@ -1,0 +1,49 @@
+"""One layer of the transformer, with the norm after the blocks or before them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from model.config import Wav2Vec2Config
+from model.layers.feed_forward import FeedForward
+from model.layers.self_attention import SelfAttention
+
+
+class EncoderLayer(keras.layers.Layer):
+    """Self-attention and feed-forward, each with a residual connection.
+
+    With `do_stable_layer_norm` the norms stand before the blocks (pre-norm, as in the large models), otherwise after
+    them (post-norm, as in the base model).
+
+    Args:
+      config: The architecture.
+    """
+
+    def __init__(self, config: Wav2Vec2Config, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.config = config
+        self.attention = SelfAttention(config, name="attention", dtype=self.dtype_policy)
+        self.feed_forward = FeedForward(config, name="feed_forward", dtype=self.dtype_policy)
+        self.layer_norm, self.final_layer_norm = (
+            keras.layers.LayerNormalization(epsilon=config.layer_norm_eps, name=name, dtype=self.dtype_policy)
+            for name in ("layer_norm", "final_layer_norm")
+        )
+        self.dropout = keras.layers.Dropout(config.hidden_dropout, dtype=self.dtype_policy)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Builds blocks and norms; the input is `[batch, frames, hidden_size]`."""
+        for layer in (self.attention, self.feed_forward, self.layer_norm, self.final_layer_norm):
+            layer.build(input_shape)
+        super().build(input_shape)
+
+    def call(self, hidden: Any, key_bias: Any = None, training: bool = False) -> Any:
+        """Transforms `[batch, frames, hidden_size]`; `key_bias` and `training` as in `SelfAttention`."""
+        if self.config.do_stable_layer_norm:
+            attended = self.attention(self.layer_norm(hidden), key_bias, training=training)
+            hidden = hidden + self.dropout(attended, training=training)
+            return hidden + self.feed_forward(self.final_layer_norm(hidden), training=training)
+        attended = self.attention(hidden, key_bias, training=training)
+        hidden = self.layer_norm(hidden + self.dropout(attended, training=training))
+        return self.final_layer_norm(hidden + self.feed_forward(hidden, training=training))

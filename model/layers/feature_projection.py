@@ -1,0 +1,36 @@
+"""From the channels of the feature encoder to the width of the encoder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from model.config import Wav2Vec2Config
+
+
+class FeatureProjection(keras.layers.Layer):
+    """Layer norm, a dense projection, dropout.
+
+    Args:
+      config: The architecture.
+    """
+
+    def __init__(self, config: Wav2Vec2Config, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.config = config
+        self.layer_norm = keras.layers.LayerNormalization(
+            epsilon=config.layer_norm_eps, name="layer_norm", dtype=self.dtype_policy
+        )
+        self.projection = keras.layers.Dense(config.hidden_size, name="projection", dtype=self.dtype_policy)
+        self.dropout = keras.layers.Dropout(config.feat_proj_dropout, dtype=self.dtype_policy)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Builds norm and projection; the input is `[batch, frames, conv_dim[-1]]`."""
+        self.layer_norm.build(input_shape)
+        self.projection.build(input_shape)
+        super().build(input_shape)
+
+    def call(self, features: Any, training: bool = False) -> Any:
+        """Projects features `[batch, frames, conv_dim[-1]]` to `[batch, frames, hidden_size]`."""
+        return self.dropout(self.projection(self.layer_norm(features)), training=training)

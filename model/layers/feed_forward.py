@@ -1,0 +1,40 @@
+"""The position-wise feed-forward block."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from model.config import Wav2Vec2Config
+from model.layers.activation import activation
+
+
+class FeedForward(keras.layers.Layer):
+    """Dense, activation, dropout, dense, dropout.
+
+    Args:
+      config: The architecture.
+    """
+
+    def __init__(self, config: Wav2Vec2Config, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.config = config
+        self.activation = activation(config.hidden_act)
+        self.intermediate_dense = keras.layers.Dense(
+            config.intermediate_size, name="intermediate_dense", dtype=self.dtype_policy
+        )
+        self.output_dense = keras.layers.Dense(config.hidden_size, name="output_dense", dtype=self.dtype_policy)
+        self.intermediate_dropout = keras.layers.Dropout(config.activation_dropout, dtype=self.dtype_policy)
+        self.output_dropout = keras.layers.Dropout(config.hidden_dropout, dtype=self.dtype_policy)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Builds both dense layers; the input is `[batch, frames, hidden_size]`."""
+        self.intermediate_dense.build(input_shape)
+        self.output_dense.build((*input_shape[:-1], self.config.intermediate_size))
+        super().build(input_shape)
+
+    def call(self, hidden: Any, training: bool = False) -> Any:
+        """Transforms `[batch, frames, hidden_size]`; the shape stays."""
+        inner = self.intermediate_dropout(self.activation(self.intermediate_dense(hidden)), training=training)
+        return self.output_dropout(self.output_dense(inner), training=training)
