@@ -106,8 +106,11 @@ class Vocabulary:
         if ids.size == 0:
             return ""
         first_of_run = np.concatenate([[True], ids[1:] != ids[:-1]])
-        letters = (self._text_of(token) for token in ids[first_of_run & (ids != self.blank_id)])
-        return _SPACES.sub(" ", "".join(letters)).strip()
+        return self.decode_labels(ids[first_of_run & (ids != self.blank_id)])
+
+    def decode_labels(self, label_ids: Iterable[int]) -> str:
+        """Returns the text of labels, one id for each letter, as `encode` gives them."""
+        return _SPACES.sub(" ", "".join(self._text_of(int(label)) for label in label_ids)).strip()
 
     def _text_of(self, token_id: int) -> str:
         token = self.tokens[token_id]

@@ -1,0 +1,1 @@
+"""What the standard component Trainer is given."""

@@ -1,0 +1,1 @@
+"""What the standard components Transform, StatisticsGen and ImportSchemaGen are given."""

@@ -1,0 +1,7 @@
+"""The small checkpoint that comes with the project, so that the first run needs no download."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+TINY = Path(__file__).parent / "wav2vec2-tiny-synthetic"

@@ -1,0 +1,137 @@
+"""The configuration of a pipeline: one tree of frozen dataclasses, checked when it is made.
+
+An experiment is one Python file with a function `get_config()` that returns a `PipelineConfig`; those that come with
+the project are in `pipeline/configs/`. Each layer owns the settings of its work; this module composes them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import re
+from pathlib import Path
+
+from beam_jobs.librispeech.settings import IngestSettings
+from beam_jobs.synthetic_corpus.settings import SyntheticCorpusSettings
+from components.release_exporter.settings import ReleaseSettings
+from components.wer_evaluator.settings import EvaluationSettings, GateSettings
+from model.errors import ConfigurationError
+from model.settings import require
+from model.training.settings import TrainingSettings
+
+CONFIGS_DIRECTORY = Path(__file__).parent / "configs"
+SYNTHETIC = "synthetic"
+TINY = "tiny"
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+@dataclasses.dataclass(frozen=True)
+class CorpusConfig:
+    """Where the recorded speech comes from.
+
+    Attributes:
+      source: `synthetic`, or the directory of a corpus in LibriSpeech's layout; `--corpus` takes its place.
+      synthetic: How the synthetic corpus is made.
+    """
+
+    source: str = SYNTHETIC
+    synthetic: SyntheticCorpusSettings = dataclasses.field(default_factory=SyntheticCorpusSettings)
+
+    def __post_init__(self) -> None:
+        require(bool(self.source), "corpus.source must be 'synthetic' or a directory; it is empty.")
+
+    @property
+    def name(self) -> str:
+        """A short name of the corpus, for the pipeline's name."""
+        if self.source == SYNTHETIC:
+            return SYNTHETIC
+        return re.sub(r"[^a-z0-9]+", "-", Path(self.source).resolve().name.lower()).strip("-") or "corpus"
+
+
+@dataclasses.dataclass(frozen=True)
+class PipelineConfig:
+    """Everything that a run depends on, but the machine.
+
+    Attributes:
+      name: The configuration's name; with the corpus's it names the pipeline, within which models are compared.
+      corpus: The recorded speech.
+      train: How the model is trained.
+      gate: What a model must reach to be released.
+      checkpoint: `tiny`, the checkpoint that comes with the project, or the directory of a published one;
+        `--checkpoint` takes its place.
+      ingest: How the corpus becomes records.
+      evaluation: What is measured.
+      release: What is exported.
+    """
+
+    name: str
+    train: TrainingSettings
+    gate: GateSettings
+    corpus: CorpusConfig = dataclasses.field(default_factory=CorpusConfig)
+    checkpoint: str = TINY
+    ingest: IngestSettings = dataclasses.field(default_factory=IngestSettings)
+    evaluation: EvaluationSettings = dataclasses.field(default_factory=EvaluationSettings)
+    release: ReleaseSettings = dataclasses.field(default_factory=ReleaseSettings)
+
+    def __post_init__(self) -> None:
+        require(
+            _NAME.fullmatch(self.name) is not None,
+            f"name must be small letters, digits, '-' and '_', a letter or digit first, not {self.name!r}.",
+        )
+        require(bool(self.checkpoint), "checkpoint must be 'tiny' or a directory; it is empty.")
+        require(
+            self.train.max_samples <= self.ingest.max_samples,
+            f"train.max_samples must be ingest.max_samples, {self.ingest.max_samples}, at most, not"
+            f" {self.train.max_samples}.",
+        )
+
+    @property
+    def pipeline_name(self) -> str:
+        """The name under which the metadata store knows this pipeline: configuration and corpus."""
+        return f"{self.name}-{self.corpus.name}"
+
+    def with_sources(self, corpus: str | None, checkpoint: str | None) -> PipelineConfig:
+        """Returns the configuration with another corpus or checkpoint, where one is given."""
+        config = self
+        if corpus is not None:
+            config = dataclasses.replace(config, corpus=dataclasses.replace(config.corpus, source=corpus))
+        if checkpoint is not None:
+            config = dataclasses.replace(config, checkpoint=checkpoint)
+        return config
+
+
+def load_config(name_or_file: str) -> PipelineConfig:
+    """Returns the configuration of that name, or the one that a Python file defines.
+
+    Raises:
+      ConfigurationError: there is none, it cannot be executed, or its `get_config()` returns something else.
+    """
+    path = Path(name_or_file)
+    if path.suffix != ".py":
+        path = CONFIGS_DIRECTORY / f"{name_or_file}.py"
+        if not _NAME.fullmatch(name_or_file) or not path.is_file():
+            known = ", ".join(sorted(file.stem for file in CONFIGS_DIRECTORY.glob("*.py") if file.stem != "__init__"))
+            raise ConfigurationError(
+                f"--config must be one of {known}, or a Python file that ends in .py, not {name_or_file!r}."
+            )
+    elif not path.is_file():
+        raise ConfigurationError(f"--config must be a file that exists; {path} does not.")
+    specification = importlib.util.spec_from_file_location(f"w2v2_config_{path.stem}", path)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    try:
+        specification.loader.exec_module(module)
+        config = module.get_config()
+    except ConfigurationError as error:
+        raise ConfigurationError(f"In {path}: {error}") from error
+    except Exception as error:  # noqa: BLE001 — the file is the user's code and may raise anything
+        raise ConfigurationError(
+            f"{path} must define get_config() without an error; it raised {type(error).__name__}: {error}."
+        ) from error
+    if not isinstance(config, PipelineConfig):
+        raise ConfigurationError(
+            f"get_config() of {path} must return a PipelineConfig, not {type(config).__name__}."
+        )
+    return config

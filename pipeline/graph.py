@@ -1,0 +1,146 @@
+"""The whole DAG: corpus and checkpoint in, released models out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from tfx import v1 as tfx
+from tfx.orchestration import metadata
+
+from components.checkpoint_converter import CheckpointConverter
+from components.code_fingerprint import code_fingerprint
+from components.hub_pusher import HubPusher
+from components.librispeech_example_gen import LibriSpeechExampleGen
+from components.onnx_pusher import OnnxPusher
+from components.release_exporter import ReleaseExporter
+from components.transform.statistics import stats_options
+from components.wer_evaluator import WEREvaluator
+from model.settings import to_json
+from pipeline.config import PipelineConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class RunInputs:
+    """What the runner finds out before the graph is built, so that the graph reads nothing.
+
+    Attributes:
+      pipeline_root: Where TFX writes the artifacts of this pipeline.
+      metadata_path: The SQLite file of the metadata store.
+      staging_dir: Where work is kept that a killed run goes on from.
+      releases_dir: Where the pushers publish.
+      corpus_root: The directory of the corpus.
+      corpus_fingerprint: A hash that changes when the corpus does.
+      checkpoint_path: The directory of the checkpoint.
+      checkpoint_fingerprint: A hash that changes when the checkpoint does.
+      schema_path: The curated schema, under a name that changes when the schema does.
+      vocabulary: Id by token, of the checkpoint.
+      enable_cache: Whether nodes whose inputs did not change are served from the cache.
+      beam_args: Flags for Beam.
+    """
+
+    pipeline_root: str
+    metadata_path: str
+    staging_dir: str
+    releases_dir: str
+    corpus_root: str
+    corpus_fingerprint: str
+    checkpoint_path: str
+    checkpoint_fingerprint: str
+    schema_path: str
+    vocabulary: Mapping[str, int]
+    enable_cache: bool = True
+    beam_args: tuple[str, ...] = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
+
+
+def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeline:
+    """Returns the pipeline of a configuration. It reads no file and no environment."""
+    vocabulary = dict(inputs.vocabulary)
+    example_gen = LibriSpeechExampleGen(
+        corpus_root=inputs.corpus_root,
+        corpus_fingerprint=inputs.corpus_fingerprint,
+        settings=config.ingest,
+        staging_dir=inputs.staging_dir,
+    )
+    examples = example_gen.outputs["examples"]
+    statistics_gen = tfx.components.StatisticsGen(examples=examples, stats_options=stats_options())
+    statistics = statistics_gen.outputs["statistics"]
+    # What the data looks like, for people to read; what the data must look like is the curated schema.
+    inferred_schema = tfx.components.SchemaGen(statistics=statistics)
+    curated_schema = tfx.components.ImportSchemaGen(schema_file=inputs.schema_path)
+    schema = curated_schema.outputs["schema"]
+    example_validator = tfx.components.ExampleValidator(statistics=statistics, schema=schema)
+    transform = tfx.components.Transform(
+        examples=examples,
+        schema=schema,
+        preprocessing_fn="components.transform.preprocessing_fn.preprocessing_fn",
+        splits_config=tfx.proto.SplitsConfig(analyze=["train"]),
+        materialize=False,
+        disable_statistics=True,
+        custom_config={
+            "vocabulary": vocabulary,
+            "num_buckets": config.train.num_buckets,
+            "code_fingerprint": code_fingerprint("components.transform", "model.text"),
+        },
+    )
+    converter = CheckpointConverter(
+        checkpoint=inputs.checkpoint_path, checkpoint_fingerprint=inputs.checkpoint_fingerprint
+    )
+    trainer = tfx.components.Trainer(
+        run_fn="components.trainer.run_fn.run_fn",
+        examples=examples,
+        transform_graph=transform.outputs["transform_graph"],
+        base_model=converter.outputs["model"],
+        train_args=tfx.proto.TrainArgs(splits=["train"], num_steps=config.train.steps),
+        eval_args=tfx.proto.EvalArgs(splits=["validation"]),
+        custom_config={
+            "training_settings": to_json(config.train),
+            "vocabulary": vocabulary,
+            "code_fingerprint": code_fingerprint("components.trainer", "model"),
+        },
+    )
+    trainer.add_upstream_node(example_validator)
+    exporter = ReleaseExporter(model=trainer.outputs["model"], settings=config.release)
+    release = exporter.outputs["release"]
+    baseline = tfx.dsl.Resolver(
+        strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
+        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+    ).with_id("LatestBlessedModel")
+    evaluator = WEREvaluator(
+        examples=examples,
+        model=release,
+        baseline_model=baseline.outputs["model"],
+        example_anomalies=example_validator.outputs["anomalies"],
+        evaluation_settings=config.evaluation,
+        gate_settings=config.gate,
+    )
+    judged = {
+        "model": release,
+        "model_blessing": evaluator.outputs["blessing"],
+        "evaluation": evaluator.outputs["evaluation"],
+        "name": config.release.name,
+        "destination": inputs.releases_dir,
+    }
+    return tfx.dsl.Pipeline(
+        pipeline_name=config.pipeline_name,
+        pipeline_root=inputs.pipeline_root,
+        components=[
+            example_gen,
+            statistics_gen,
+            inferred_schema,
+            curated_schema,
+            example_validator,
+            transform,
+            converter,
+            trainer,
+            exporter,
+            baseline,
+            evaluator,
+            HubPusher(**judged),
+            OnnxPusher(**judged),
+        ],
+        enable_cache=inputs.enable_cache,
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(inputs.metadata_path),
+        beam_pipeline_args=list(inputs.beam_args),
+    )
