@@ -92,15 +92,11 @@ class Wav2Vec2CTC(keras.Model):
 
     def named_weights(self) -> dict[str, Any]:
         """Returns the model's parameters, by their path below the model's name; random state is none of them."""
-        return {
-            path.partition("/")[2]: variable
-            for variable in self.weights
-            if "seed_generator_state" not in (path := variable.path)
-        }
+        return {variable.path.partition("/")[2]: variable for variable in self.weights}
 
     def reseed(self, seed: int) -> None:
         """Sets the random state of every dropout and of LayerDrop, each to its own function of `seed`."""
-        states = [variable for variable in self.weights if "seed_generator_state" in variable.path]
+        states = [variable for variable in self.variables if "seed_generator_state" in variable.path]
         for index, state in enumerate(states):
             state.assign(np.array([(seed * 1_000_003 + index) % 2**32, 0], dtype=np.uint32))
 
