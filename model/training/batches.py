@@ -42,7 +42,8 @@ def training_batches(
     """
 
     def shuffled(number: tf.Tensor) -> tf.data.Dataset:
-        return epoch(number).shuffle(_SHUFFLE_UTTERANCES, seed=seed, reshuffle_each_iteration=True)
+        # The seed must change with the epoch: this function is traced once, and its shuffle is made anew each time.
+        return epoch(number).shuffle(_SHUFFLE_UTTERANCES, seed=number * 1_000_003 + seed)
 
     utterances = tf.data.Dataset.counter().flat_map(shuffled)
     return batched(utterances, lengths, batch_samples)

@@ -19,7 +19,7 @@ def ctc_loss(
     Args:
       logits: float32 `[batch, frames, vocab]`.
       num_frames: int32 `[batch]`, the valid frames of each.
-      labels: int32 `[batch, labels]`, −1 where padded.
+      labels: int32 `[batch, labels]`, −1 where padded; at least one column.
       blank_id: The id of the blank.
       dense: Whether to use the formulation that XLA can compile; the other one is a CPU kernel, and much faster there.
 
@@ -27,18 +27,22 @@ def ctc_loss(
       losses: float32 `[batch]`, the negative log-likelihood in nats.
       feasible: bool `[batch]`.
     """
+    labels, num_frames = tf.cast(labels, tf.int32), tf.cast(num_frames, tf.int32)
     is_label = labels >= 0
     num_labels = tf.reduce_sum(tf.cast(is_label, tf.int32), axis=1)
     repeats = (labels[:, 1:] == labels[:, :-1]) & is_label[:, 1:]
     feasible = num_frames >= num_labels + tf.reduce_sum(tf.cast(repeats, tf.int32), axis=1)
-    # A batch must have a path for each utterance: those that have none are scored with no labels, and weigh nothing.
-    used = is_label & feasible[:, None]
-    used_lengths = tf.where(feasible, num_labels, 0)
+    # The kernels want a path and a label for each utterance. One that has no path is scored with a label of its own
+    # making, and weighs nothing; one that has no label has one path, the blank in every frame, which is summed here.
+    scored = feasible & (num_labels > 0)
+    filler = tf.one_hot(0, tf.shape(labels)[1], on_value=(blank_id + 1) % logits.shape[-1], off_value=-1, dtype=tf.int32)
+    labels = tf.where(scored[:, None], labels, filler[None, :])
+    used = labels >= 0
     if dense:
         losses = tf.nn.ctc_loss(
             labels=tf.where(used, labels, 0),
             logits=logits,
-            label_length=used_lengths,
+            label_length=tf.where(scored, num_labels, 1),
             logit_length=num_frames,
             logits_time_major=False,
             blank_index=blank_id,
@@ -56,4 +60,6 @@ def ctc_loss(
             logits_time_major=False,
             blank_index=blank_id,
         )
-    return tf.where(feasible, losses, 0.0), feasible
+    valid = tf.sequence_mask(num_frames, tf.shape(logits)[1], dtype=logits.dtype)
+    silence = -tf.reduce_sum(tf.nn.log_softmax(logits)[:, :, blank_id] * valid, axis=1)
+    return tf.where(scored, losses, tf.where(feasible, silence, 0.0)), feasible
