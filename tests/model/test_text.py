@@ -1,0 +1,78 @@
+"""Vocabulary, normal form, greedy decoding."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.errors import CheckpointError
+from model.text import Vocabulary, librispeech_vocabulary, normalise_english
+
+VOCABULARY = librispeech_vocabulary()
+
+
+def test_the_published_ids():
+    ids = VOCABULARY.to_mapping()
+    assert [ids[token] for token in ("<pad>", "<s>", "</s>", "<unk>", "|", "E", "T", "A", "'", "Z")] == [
+        0, 1, 2, 3, 4, 5, 6, 7, 27, 31,
+    ]  # fmt: skip
+    assert VOCABULARY.blank_id == 0
+
+
+@pytest.mark.parametrize(
+    ("tokens", "text"),
+    [
+        ([], ""),
+        ([0, 0, 0], ""),
+        ([11, 11, 5, 0, 15, 15, 0, 15, 8], "HELLO"),
+        ([4, 4, 7, 4, 0, 4, 22, 4], "A Y"),
+        ([1, 7, 2, 3, 7], "AA"),
+    ],
+)
+def test_greedy_decoding_collapses_repeats_and_drops_blanks(tokens, text):
+    assert VOCABULARY.decode_greedy(tokens) == text
+
+
+@given(st.text(alphabet="ABCXYZ' ", max_size=40))
+def test_what_is_encoded_is_decoded(text):
+    normal = normalise_english(text)
+    labels = VOCABULARY.encode(normal)
+    assert VOCABULARY.decode_labels(labels) == normal
+    # A blank between any two labels is a path of every text.
+    assert VOCABULARY.decode_greedy([token for label in labels for token in (label, 0)]) == normal
+
+
+@given(st.text(max_size=60))
+def test_the_normal_form_is_stable_and_holds_known_letters_only(text):
+    normal = normalise_english(text)
+    assert normalise_english(normal) == normal
+    assert set(normal) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ' ")
+    assert "  " not in normal
+    assert normal == normal.strip()
+
+
+def test_the_normal_form_of_a_sentence():
+    assert normalise_english("It’s  «five o'clock»,\tshe\nsaid.") == "IT'S FIVE O'CLOCK SHE SAID"
+
+
+def test_a_letter_that_is_no_token_is_unknown():
+    assert VOCABULARY.encode("AÉ B") == [7, 3, 4, 24]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        ({"<pad>": 0, "A": 2}, r"must be 0 to 1, each once, not \[0, 2\]"),
+        ({"A": 0, "B": 1}, r"must hold the token '<pad>', the CTC blank"),
+    ],
+)
+def test_a_vocabulary_with_gaps_or_no_blank_is_refused(mapping, message):
+    with pytest.raises(CheckpointError, match=message):
+        Vocabulary.from_mapping(mapping)
+
+
+def test_a_file_that_is_no_vocabulary_is_refused(tmp_path):
+    (tmp_path / "vocab.json").write_text("[1, 2]")
+    with pytest.raises(CheckpointError, match=r"vocab.json must be a vocabulary, a JSON object of id by token"):
+        Vocabulary.from_file(tmp_path / "vocab.json")
+    with pytest.raises(CheckpointError, match="must be a vocabulary"):
+        Vocabulary.from_file(tmp_path / "none.json")
