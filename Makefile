@@ -1,0 +1,121 @@
+# Everything that people and CI do with this project. `make help` lists the targets.
+#
+# Every target sets up what it needs, once: .venv/.setup-<key> says that .venv is what requirements.lock and
+# pyproject.toml ask for. An installation that was interrupted is begun again by the next call.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .uv/bin/uv
+UV_STAMP := .uv/.setup-$(UV_VERSION)
+ARGS ?=
+
+STAMP := .venv/.setup-$(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-16)
+REFERENCE_STAMP := .venv-reference/.setup-$(shell sha256sum < reference-requirements.txt | cut -c1-16)
+
+# Python is often there only under pyenv, whose shims fail while another version is selected.
+WITH_PYENV = if command -v pyenv >/dev/null && version=$$(pyenv latest $(1) 2>/dev/null); then export PYENV_VERSION=$$version; fi
+
+# Of two calls at once, the second waits, and then finds the work done.
+ONE_AT_A_TIME = exec 9<Makefile; flock 9; if [ -e $(1) ]; then exit 0; fi
+
+.PHONY: help setup run test e2e lint reference parity bench docs lock clean
+
+help: ## Lists the targets.
+	@echo "make TARGET [ARGS=\"options that are passed on\"]"
+	echo
+	sed -nE 's/^([a-z0-9]+):[^#]*## (.*)$$/\1\t\2/p' Makefile | while IFS=$$'\t' read -r target text; do
+	  printf '  %-10s %s\n' "$$target" "$$text"
+	done
+
+setup: $(STAMP) ## Makes .venv with Python 3.10 and all that requirements.lock names (about 4 GB, a few minutes).
+
+run: $(STAMP) ## Runs the pipeline: recorded speech in, a gated and released recogniser out.
+	@.venv/bin/w2v2 run $(ARGS)
+
+test: $(STAMP) ## Runs the tests, but for the long end-to-end ones.
+	@.venv/bin/pytest $(ARGS)
+
+e2e: $(STAMP) ## Runs the long end-to-end tests.
+	@.venv/bin/pytest -m e2e --timeout 2700 $(ARGS)
+
+lint: $(STAMP) ## Checks style, format, types and the direction of imports.
+	@.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 .venv/bin/pyright
+	.venv/bin/lint-imports
+
+reference: $(REFERENCE_STAMP) ## Makes .venv-reference: Python 3.11 with PyTorch, for reference values and comparisons.
+
+parity: $(STAMP) $(REFERENCE_STAMP) ## Compares the model with PyTorch's, module by module.
+	@.venv/bin/python tests/golden/parity.py --reference-python .venv-reference/bin/python $(ARGS)
+
+bench: $(STAMP) ## Runs every benchmark; the last line of each is a JSON object of its claims.
+	@shopt -s nullglob
+	scripts=(benchmarks/[a-z]*.py)
+	if [ $${#scripts[@]} -eq 0 ]; then echo "There are no benchmarks yet."; fi
+	for script in "$${scripts[@]}"; do
+	  echo "== $$script"
+	  .venv/bin/python "$$script" $(ARGS)
+	done
+
+docs: $(STAMP) ## Builds the documentation into site/; a broken link is an error.
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet --site-dir site
+	echo "The documentation is in site/index.html."
+
+lock: | $(UV_STAMP) ## Writes requirements.lock from pyproject.toml; ARGS=--upgrade takes newer versions.
+	@$(UV) pip compile pyproject.toml --extra dev --python-version 3.10 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command "make lock" --quiet -o requirements.lock $(ARGS)
+	echo "requirements.lock names $$(grep -cE '^[A-Za-z0-9_.-]+==' requirements.lock) packages."
+
+clean: ## Removes environments, caches and the built documentation; keeps workspace/.
+	@rm -rf .venv .venv-reference .uv site build dist ./*.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	echo "Removed: .venv, .venv-reference, .uv, site, build, dist and caches. Kept: workspace/ with its runs and released models."
+
+$(UV_STAMP):
+	@$(call ONE_AT_A_TIME,$@)
+	if ! command -v $(PYTHON) >/dev/null; then
+	  echo "make setup needs python3 (3.8 or newer) with its venv module, and $(PYTHON) was not found; install it, or name one with PYTHON=." >&2
+	  exit 1
+	fi
+	if ! $(PYTHON) -m venv --clear .uv; then
+	  echo "make setup needs the venv module of $(PYTHON); on Debian and Ubuntu, install python3-venv." >&2
+	  exit 1
+	fi
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	touch $@
+
+$(STAMP): | $(UV_STAMP)
+	@$(call ONE_AT_A_TIME,$@)
+	if ! command -v c++ >/dev/null && ! command -v g++ >/dev/null; then
+	  echo "make setup needs a C++ compiler, because some packages have no binary; on Debian and Ubuntu, install build-essential." >&2
+	  exit 1
+	fi
+	echo "Setting up .venv; this takes a few minutes, once."
+	rm -f .venv/.setup-*
+	if [ -e .venv/.incomplete ] || ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))' 2>/dev/null; then
+	  $(call WITH_PYENV,3.10)
+	  $(UV) venv --quiet --clear --python 3.10 .venv
+	fi
+	touch .venv/.incomplete
+	$(UV) pip sync --python .venv --require-hashes --compile-bytecode requirements.lock
+	$(UV) pip install --python .venv --quiet --no-deps --no-build-isolation --editable .
+	rm .venv/.incomplete
+	touch $@
+
+$(REFERENCE_STAMP): | $(UV_STAMP)
+	@$(call ONE_AT_A_TIME,$@)
+	echo "Setting up .venv-reference; this takes a few minutes, once."
+	rm -f .venv-reference/.setup-*
+	$(call WITH_PYENV,3.11)
+	if ! .venv-reference/bin/python -m pip --version >/dev/null 2>&1; then
+	  $(UV) venv --quiet --clear --seed --python 3.11 .venv-reference
+	fi
+	.venv-reference/bin/python -m pip install --quiet --disable-pip-version-check --requirement reference-requirements.txt
+	touch $@
