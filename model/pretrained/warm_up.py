@@ -10,6 +10,7 @@ in the README.md that is written beside it, with the figures measured at the end
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -73,6 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch-samples", type=int, default=960_000)
     parser.add_argument("--seed", type=int, default=20)
     arguments = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     settings = TrainingSettings(
         steps=arguments.steps,
         batch_samples=arguments.batch_samples,

@@ -1,0 +1,53 @@
+"""`python -m beam_jobs.librispeech --corpus DIR --output DIR`, with any of Beam's own flags after them."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from beam_jobs.librispeech.settings import IngestSettings
+from model.errors import W2v2Error
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Writes the records of a corpus and prints what is in them; returns the exit code."""
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    from beam_jobs.librispeech.ingest import ingest
+
+    defaults = IngestSettings()
+    parser = argparse.ArgumentParser(
+        prog="python -m beam_jobs.librispeech",
+        description="Writes a corpus in LibriSpeech's layout as shards of utterance records.",
+    )
+    parser.add_argument("--corpus", required=True, help="the root of the corpus")
+    parser.add_argument("--output", required=True, help="the directory of the records")
+    parser.add_argument("--staging", help="where unfinished work is kept; <output>.staging by default")
+    parser.add_argument("--max-reject-fraction", type=float, default=defaults.max_reject_fraction)
+    parser.add_argument("--num-shards-per-split", type=int, default=defaults.num_shards_per_split)
+    arguments, beam_flags = parser.parse_known_args(argv)
+    try:
+        settings = IngestSettings(
+            max_reject_fraction=arguments.max_reject_fraction, num_shards_per_split=arguments.num_shards_per_split
+        )
+        info = ingest(
+            arguments.corpus,
+            arguments.output,
+            arguments.staging or Path(f"{arguments.output.rstrip('/')}.staging"),
+            settings,
+            functools.partial(beam.Pipeline, options=PipelineOptions(beam_flags)),
+        )
+    except W2v2Error as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    sys.stdout.write(json.dumps(info, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""What a corpus holds, found out without listening to it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from beam_jobs.librispeech.settings import IngestSettings
+from model.errors import DataError
+
+TRAIN, VALIDATION = "train", "validation"
+_PREFIXES = (("train", TRAIN), ("dev", VALIDATION), ("test", ""))
+_LAYOUT = "<subset>/<speaker>/<chapter>/<speaker>-<chapter>-<number>.flac with <speaker>-<chapter>.trans.txt beside them"
+
+
+@dataclasses.dataclass(frozen=True)
+class Chapter:
+    """A directory of utterances of one speaker.
+
+    Attributes:
+      directory: Its path below the root, with forward slashes.
+      subset: The subset of the corpus.
+      speaker_id: Who speaks.
+      chapter_id: Which recording.
+      gender: `F`, `M`, or empty where unknown.
+      split: The TFX split that its utterances belong to.
+    """
+
+    directory: str
+    subset: str
+    speaker_id: str
+    chapter_id: str
+    gender: str
+    split: str
+
+
+@dataclasses.dataclass(frozen=True)
+class CorpusSummary:
+    """What a corpus holds.
+
+    Attributes:
+      root: The directory that holds the subsets.
+      fingerprint: sha256 (hex) over names, sizes and modification times of all its files.
+      chapters: All chapters, sorted.
+      utterances: Files of sound.
+      splits: Subsets by TFX split; a split that is carved out of others names theirs.
+    """
+
+    root: str
+    fingerprint: str
+    chapters: tuple[Chapter, ...]
+    utterances: int
+    splits: Mapping[str, tuple[str, ...]]
+
+
+def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None) -> CorpusSummary:
+    """Finds out what a corpus holds.
+
+    Subsets whose names begin with `train` make the split `train`, those that begin with `dev` make `validation`, and
+    each that begins with `test` is a split of its own name. Without a dev subset, the training speakers whose hashed
+    ids are the smallest validate.
+
+    Args:
+      directory: The root of a corpus in LibriSpeech's layout, or the directory that holds `LibriSpeech/`.
+      settings: Of the job.
+
+    Raises:
+      DataError: there is no such directory, it holds no utterance, or a speaker is in two splits.
+    """
+    chosen = settings or IngestSettings()
+    root = _root(Path(directory).expanduser())
+    genders = _genders(root / "SPEAKERS.TXT")
+    digest = hashlib.sha256()
+    found: list[Chapter] = []
+    utterances = 0
+    for path in sorted(root.glob("*/*/*")):
+        subset, speaker_id, chapter_id = path.relative_to(root).parts
+        split = _split(subset)
+        if split is None or not path.is_dir():
+            continue
+        found.append(Chapter(f"{subset}/{speaker_id}/{chapter_id}", subset, speaker_id, chapter_id, genders.get(speaker_id, ""), split))
+        for file in sorted(path.iterdir()):
+            status = file.stat()
+            utterances += file.suffix == ".flac"
+            digest.update(f"{file.relative_to(root).as_posix()}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    if utterances == 0:
+        raise DataError(
+            f"A corpus must hold utterances as {_LAYOUT}, the subsets named train*, dev* or test*; {root} holds none."
+        )
+    # Genders come from SPEAKERS.TXT and are part of the records.
+    digest.update(repr(sorted({(chapter.speaker_id, chapter.gender) for chapter in found})).encode())
+    if not any(chapter.split == VALIDATION for chapter in found):
+        found = _with_validation(found, chosen.validation_speaker_fraction)
+    chapters = tuple(found)
+    _check_speakers(chapters)
+    splits: dict[str, set[str]] = {}
+    for chapter in chapters:
+        splits.setdefault(chapter.split, set()).add(chapter.subset)
+    return CorpusSummary(
+        root=str(root),
+        fingerprint=digest.hexdigest(),
+        chapters=chapters,
+        utterances=utterances,
+        splits={split: tuple(sorted(subsets)) for split, subsets in sorted(splits.items())},
+    )
+
+
+def _root(directory: Path) -> Path:
+    if not directory.is_dir():
+        what = "is a file" if directory.exists() else "does not exist"
+        raise DataError(f"--corpus must be a directory that holds a corpus in LibriSpeech's layout; {directory} {what}.")
+    inner = directory / "LibriSpeech"
+    return inner.resolve() if inner.is_dir() else directory.resolve()
+
+
+def _split(subset: str) -> str | None:
+    """Returns the split of a subset, or None where the name is no subset's."""
+    for prefix, split in _PREFIXES:
+        if subset.startswith(prefix):
+            return split or subset
+    return None
+
+
+def _genders(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    genders: dict[str, str] = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        fields = [field.strip() for field in line.split("|")]
+        if not line.startswith(";") and len(fields) >= 2 and fields[1] in ("F", "M"):
+            genders[fields[0]] = fields[1]
+    return genders
+
+
+def _with_validation(chapters: list[Chapter], fraction: float) -> list[Chapter]:
+    speakers = sorted(
+        {chapter.speaker_id for chapter in chapters if chapter.split == TRAIN},
+        key=lambda speaker: hashlib.sha256(speaker.encode()).hexdigest(),
+    )
+    if len(speakers) < 2:
+        return chapters
+    chosen = set(speakers[: max(1, round(fraction * len(speakers)))])
+    return [
+        dataclasses.replace(chapter, split=VALIDATION)
+        if chapter.split == TRAIN and chapter.speaker_id in chosen
+        else chapter
+        for chapter in chapters
+    ]
+
+
+def _check_speakers(chapters: tuple[Chapter, ...]) -> None:
+    split_by_speaker: dict[str, str] = {}
+    for chapter in chapters:
+        other = split_by_speaker.setdefault(chapter.speaker_id, chapter.split)
+        if other != chapter.split:
+            raise DataError(
+                f"Splits must share no speaker, and speaker {chapter.speaker_id} is in {other} and in {chapter.split};"
+                " leave one of the subsets out, or one of the speaker's directories."
+            )

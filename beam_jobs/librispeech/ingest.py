@@ -1,0 +1,187 @@
+"""The job: a corpus in, shards of records, `dataset_info.json` and `rejects.jsonl` out; nothing lost silently."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+
+from beam_jobs.librispeech.corpus import CorpusSummary, inspect_corpus
+from beam_jobs.librispeech.references import Reject
+from beam_jobs.librispeech.settings import IngestSettings
+from beam_jobs.librispeech.shards import RESULTS_DIRECTORY
+from beam_jobs.librispeech.transforms import REJECTED, ReadReferences, WriteShards
+from model.errors import DataError, DiskFullError
+from model.settings import digest, to_mapping
+from model.storage import disk_full_is_said, read_json, replacing, write_json
+
+INFO_FILE = "dataset_info.json"
+REJECTS_FILE = "rejects.jsonl"
+# Raised when the same corpus and settings would give other records.
+RECORD_VERSION = 1
+
+_UNHEARD = "unheard"
+_SHOWN_REJECTS = 3
+
+
+def ingest(
+    corpus_dir: str | Path,
+    output_dir: str | Path,
+    staging_root: str | Path,
+    settings: IngestSettings,
+    make_pipeline: Callable[[], Any] = beam.Pipeline,
+) -> dict[str, Any]:
+    """Writes the records of a corpus.
+
+    Shards are staged below `staging_root`, in a directory keyed by corpus and settings, and moved to `output_dir` when
+    all of them are finished; a job that was killed goes on with those that it had finished.
+
+    Args:
+      corpus_dir: The corpus, in LibriSpeech's layout.
+      output_dir: Gets `Split-<name>/data_tfrecord-SSSSS-of-NNNNN`, `dataset_info.json` and `rejects.jsonl`.
+      staging_root: A directory that outlives the run.
+      settings: What to do.
+      make_pipeline: Makes the Beam pipeline, with the options of the engine.
+
+    Returns:
+      The content of `dataset_info.json`.
+
+    Raises:
+      DataError: the corpus is missing or empty, splits share a speaker, or too many utterances were rejected; nothing
+        is published then.
+      DiskFullError: there is no room left.
+    """
+    corpus = inspect_corpus(corpus_dir, settings)
+    staging = Path(staging_root) / f"ingest-{_key(corpus, settings)[:24]}"
+    with disk_full_is_said(staging):
+        staging.mkdir(parents=True, exist_ok=True)
+        _run(corpus, staging, settings, make_pipeline)
+        rejects, info = _collect(corpus, staging, settings)
+        limit = settings.max_reject_fraction
+        if len(rejects) > limit * info["read"]:
+            _write_rejects(staging / REJECTS_FILE, rejects)
+            raise DataError(_too_many(rejects, info["read"], limit, staging / REJECTS_FILE))
+        output = Path(output_dir)
+        output.mkdir(parents=True, exist_ok=True)
+        for split in corpus.splits:
+            _move(staging / f"Split-{split}", output / f"Split-{split}")
+        _write_rejects(output / REJECTS_FILE, rejects)
+        write_json(output / INFO_FILE, info)
+        shutil.rmtree(staging)
+    return info
+
+
+def _key(corpus: CorpusSummary, settings: IngestSettings) -> str:
+    return hashlib.sha256(f"{RECORD_VERSION} {corpus.fingerprint} {digest(settings)}".encode()).hexdigest()
+
+
+def _run(
+    corpus: CorpusSummary, staging: Path, settings: IngestSettings, make_pipeline: Callable[[], Any]
+) -> None:
+    total = len(corpus.splits) * settings.num_shards_per_split
+    # The unheard rejects are collected into one small file; its name sorts among the shards' results.
+    unheard = staging / RESULTS_DIRECTORY / f"{_UNHEARD}.json"
+    unheard.unlink(missing_ok=True)
+    try:
+        with make_pipeline() as pipeline:
+            chapters = pipeline | "Chapters" >> beam.Create(list(corpus.chapters), reshuffle=False)
+            references = chapters | "ReadReferences" >> ReadReferences(corpus.root, settings)
+            references.references | "WriteShards" >> WriteShards(corpus.root, str(staging), settings, total)
+            _ = (
+                references[REJECTED]
+                | "CollectRejects" >> beam.combiners.ToList()
+                | "WriteRejects" >> beam.ParDo(_WriteRejects(str(unheard)))
+            )
+    except (RuntimeError, OSError) as error:
+        # A worker's error reaches us as text only.
+        if os.strerror(errno.ENOSPC) in str(error):
+            raise DiskFullError(
+                f"The file system under {staging} is full; free some space there (or use --workspace on another disk)"
+                " and run again with --resume: finished shards are kept."
+            ) from error
+        raise
+
+
+class _WriteRejects(beam.DoFn):
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def process(self, rejects: list[Reject]) -> Iterable[None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        write_json(self._path, [dataclasses.asdict(reject) for reject in rejects])
+        return ()
+
+
+def _collect(
+    corpus: CorpusSummary, staging: Path, settings: IngestSettings
+) -> tuple[list[dict[str, str]], dict[str, Any]]:
+    """Adds up the results of all shards."""
+    rejects: list[dict[str, str]] = list(read_json(staging / RESULTS_DIRECTORY / f"{_UNHEARD}.json"))
+    read = len(rejects)
+    splits: dict[str, dict[str, Any]] = {}
+    for split in corpus.splits:
+        results = [read_json(path) for path in sorted((staging / RESULTS_DIRECTORY).glob(f"{split}-[0-9]*.json"))]
+        results = [result for result in results if result["split"] == split]
+        rejects += [reject for result in results for reject in result["rejects"]]
+        read += sum(result["read"] for result in results)
+        samples = sum(result["samples"] for result in results)
+        speakers = {speaker for result in results for speaker in result["speakers"]}
+        splits[split] = {
+            "subsets": list(corpus.splits[split]),
+            "utterances": sum(result["written"] for result in results),
+            "samples": samples,
+            "hours": round(samples / settings.sample_rate_hz / 3600, 6),
+            "words": sum(result["words"] for result in results),
+            "speakers": len(speakers),
+            "shards": {result["shard"]: result["sha256"] for result in results},
+        }
+    written = sum(split["utterances"] for split in splits.values())
+    if read != written + len(rejects):
+        raise DataError(
+            f"Every utterance must be written or rejected: {read} were read, {written} written and {len(rejects)}"
+            " rejected; this is a fault of the job, please report it."
+        )
+    for name, split in splits.items():
+        if not split["utterances"] and len(rejects) <= settings.max_reject_fraction * read:
+            raise DataError(f"The split {name} must hold an utterance, and all of its utterances were rejected.")
+    rejects.sort(key=lambda reject: (reject["utterance_id"], reject["path"]))
+    info = {
+        "format_version": RECORD_VERSION,
+        "corpus": {"root_name": Path(corpus.root).name, "fingerprint": corpus.fingerprint},
+        "settings": to_mapping(settings),
+        "splits": splits,
+        "read": read,
+        "written": written,
+        "rejected": len(rejects),
+    }
+    return rejects, info
+
+
+def _too_many(rejects: list[dict[str, str]], read: int, limit: float, path: Path) -> str:
+    shown = "; ".join(f"{reject['utterance_id']}: {reject['reason'].rstrip('.')}" for reject in rejects[:_SHOWN_REJECTS])
+    more = f"; and {len(rejects) - _SHOWN_REJECTS} more" if len(rejects) > _SHOWN_REJECTS else ""
+    return (
+        f"At most {100 * limit:g} % of the utterances may be rejected, and {len(rejects)} of {read} were ({shown}{more});"
+        f" mend or remove them (all are listed in {path}), or raise ingest.max_reject_fraction."
+    )
+
+
+def _write_rejects(path: Path, rejects: list[dict[str, str]]) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(
+            "".join(json.dumps(reject, sort_keys=True, ensure_ascii=False) + "\n" for reject in rejects),
+            encoding="utf-8",
+        )
+
+
+def _move(source: Path, target: Path) -> None:
+    """Moves finished shards; what was there from an earlier try is replaced."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.move(source, target)

@@ -1,0 +1,108 @@
+"""References to utterances: all that crosses a shuffle, and what is rejected without listening."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from beam_jobs.librispeech.corpus import Chapter
+from model.text import normalise_english
+
+NORMALISERS: dict[str, Callable[[str], str]] = {"english": normalise_english}
+# The longest line of LibriSpeech has fewer than 600 characters; one beyond this is no transcript.
+_MAX_TRANSCRIPT_CHARACTERS = 5_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """Where an utterance is, and what is known of it before it is heard; a few hundred bytes.
+
+    Attributes:
+      utterance_id: As its file is called.
+      chapter: The directory that it lies in.
+      transcript: In its normal form.
+    """
+
+    utterance_id: str
+    chapter: Chapter
+    transcript: str
+
+    @property
+    def path(self) -> str:
+        """The path of its audio below the corpus's root."""
+        return f"{self.chapter.directory}/{self.utterance_id}.flac"
+
+    def shard(self, num_shards: int) -> int:
+        """Returns the number of the shard that it lands in, which depends on its id alone."""
+        return int.from_bytes(hashlib.sha256(self.utterance_id.encode()).digest()[:8], "big") % num_shards
+
+
+@dataclasses.dataclass(frozen=True)
+class Reject:
+    """An utterance that does not become a record.
+
+    Attributes:
+      utterance_id: As its file, or its line, is called.
+      path: Of what was looked at, below the corpus's root.
+      reason: A sentence.
+      split: The split that it would belong to.
+    """
+
+    utterance_id: str
+    path: str
+    reason: str
+    split: str
+
+
+def read_references(root: str | Path, chapter: Chapter, normaliser: str) -> list[Reference | Reject]:
+    """Returns a reference or a reject for every file of sound and every line of a transcript of a chapter."""
+    directory = Path(root) / chapter.directory
+    prefix = f"{chapter.speaker_id}-{chapter.chapter_id}"
+    transcripts_path = f"{chapter.directory}/{prefix}.trans.txt"
+    outcomes: list[Reference | Reject] = []
+    transcripts: dict[str, str] = {}
+    for number, line in enumerate(_lines(directory / f"{prefix}.trans.txt"), start=1):
+        utterance_id, _, raw = line.partition(b" ")
+        name = utterance_id.decode("utf-8", errors="replace")
+        fault = _fault_of_line(name, raw, prefix)
+        if name in transcripts:
+            fault = "its transcript stands twice"
+        if fault:
+            outcomes.append(Reject(name[:200], f"{transcripts_path}:{number}", f"In line {number}, {fault}.", chapter.split))
+            continue
+        transcripts[name] = raw.decode("utf-8")
+    sounds = {path.stem for path in directory.glob("*.flac")}
+    told = {outcome.utterance_id for outcome in outcomes}
+    normalise = NORMALISERS[normaliser]
+    for name in sorted(transcripts.keys() | sounds):
+        audio = f"{chapter.directory}/{name}.flac"
+        if name not in sounds:
+            outcomes.append(Reject(name, transcripts_path, "It has a transcript and no audio.", chapter.split))
+        elif name not in transcripts:
+            if name not in told:
+                outcomes.append(Reject(name, audio, "It has audio and no transcript.", chapter.split))
+        elif not (transcript := normalise(transcripts[name])):
+            outcomes.append(Reject(name, transcripts_path, "Its transcript holds no word.", chapter.split))
+        else:
+            outcomes.append(Reference(name, chapter, transcript))
+    return outcomes
+
+
+def _lines(path: Path) -> list[bytes]:
+    if not path.is_file():
+        return []
+    return [line for line in path.read_bytes().splitlines() if line.strip()]
+
+
+def _fault_of_line(name: str, raw: bytes, prefix: str) -> str:
+    if not name.startswith(f"{prefix}-") or "/" in name or len(name) > 200:
+        return f"the id must begin with {prefix}-, and is {name[:60]!r}"
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return "the transcript must be UTF-8, and is not"
+    if len(text) > _MAX_TRANSCRIPT_CHARACTERS:
+        return f"the transcript must have {_MAX_TRANSCRIPT_CHARACTERS} characters at most, and has {len(text)}"
+    return ""

@@ -1,0 +1,51 @@
+"""What a person may choose about ingest."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from model.settings import require
+
+
+@dataclasses.dataclass(frozen=True)
+class IngestSettings:
+    """Settings of the job that turns a corpus into records.
+
+    Attributes:
+      sample_rate_hz: The rate that every file must have.
+      min_samples: Shorter utterances are rejected; 400 samples give the first frame.
+      max_samples: Longer utterances are rejected; LibriSpeech's longest has 35 s.
+      max_reject_fraction: More rejects than this share of all utterances fail the job.
+      num_shards_per_split: Files of each split; which utterance lands in which depends on its id alone.
+      validation_speaker_fraction: Share of the training speakers that validate where there is no dev subset.
+      transcript_normaliser: How transcripts are brought to their normal form.
+    """
+
+    sample_rate_hz: int = 16_000
+    min_samples: int = 400
+    max_samples: int = 560_000
+    max_reject_fraction: float = 0.001
+    num_shards_per_split: int = 4
+    validation_speaker_fraction: float = 0.1
+    transcript_normaliser: Literal["english"] = "english"
+
+    def __post_init__(self) -> None:
+        require(self.sample_rate_hz == 16_000, f"ingest.sample_rate_hz must be 16000, not {self.sample_rate_hz}.")
+        require(self.min_samples >= 1, f"ingest.min_samples must be at least 1, not {self.min_samples}.")
+        require(
+            self.max_samples >= self.min_samples,
+            f"ingest.max_samples must be ingest.min_samples, {self.min_samples}, at least, not {self.max_samples}.",
+        )
+        require(
+            0 <= self.max_reject_fraction <= 1,
+            f"ingest.max_reject_fraction must be in [0, 1], not {self.max_reject_fraction}.",
+        )
+        require(
+            1 <= self.num_shards_per_split <= 99_999,
+            f"ingest.num_shards_per_split must be 1 to 99999, not {self.num_shards_per_split}.",
+        )
+        require(
+            0 < self.validation_speaker_fraction < 1,
+            f"ingest.validation_speaker_fraction must be in (0, 1), not {self.validation_speaker_fraction}.",
+        )

@@ -1,0 +1,133 @@
+"""The utterance record: one `tf.train.Example` for each utterance. This is the one place that knows its features.
+
+| feature | type | meaning |
+|---|---|---|
+| `utterance_id` | bytes | unique in the corpus |
+| `speaker_id`, `chapter_id` | bytes | |
+| `gender` | bytes | `F`, `M`, or empty where unknown |
+| `subset` | bytes | such as `train-clean-100` |
+| `sample_rate_hz` | int64 | 16000 after ingest |
+| `num_samples` | int64 | |
+| `audio` | bytes | mono little-endian int16 PCM |
+| `transcript` | bytes | in the normal form of the corpus |
+
+TensorFlow is imported when a record is made or read, not before.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from model.errors import DataError
+
+AUDIO = "audio"
+# What may be looked at without listening: StatisticsGen sees these, and not the audio.
+METADATA_FEATURES = (
+    "chapter_id",
+    "gender",
+    "num_samples",
+    "sample_rate_hz",
+    "speaker_id",
+    "subset",
+    "transcript",
+)
+_TEXT_FEATURES = ("utterance_id", "speaker_id", "chapter_id", "gender", "subset", "transcript")
+_NUMBER_FEATURES = ("sample_rate_hz", "num_samples")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Utterance:
+    """What one person said in one breath, and what is known of it.
+
+    Attributes:
+      utterance_id: Unique in the corpus.
+      speaker_id: Who speaks.
+      chapter_id: In which recording.
+      gender: `F`, `M`, or empty where unknown.
+      subset: The subset of the corpus.
+      sample_rate_hz: The rate of the samples.
+      samples: int16 `[num_samples]`.
+      transcript: What is said, in the normal form of the corpus.
+    """
+
+    utterance_id: str
+    speaker_id: str
+    chapter_id: str
+    gender: str
+    subset: str
+    sample_rate_hz: int
+    samples: np.ndarray[Any, Any]
+    transcript: str
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return len(self.samples) / self.sample_rate_hz
+
+
+def encode(utterance: Utterance) -> bytes:
+    """Returns the record of an utterance; equal utterances give equal bytes."""
+    import tensorflow as tf
+
+    example = tf.train.Example()
+    features = example.features.feature
+    for name in _TEXT_FEATURES:
+        features[name].bytes_list.value.append(getattr(utterance, name).encode())
+    features["sample_rate_hz"].int64_list.value.append(utterance.sample_rate_hz)
+    features["num_samples"].int64_list.value.append(len(utterance.samples))
+    features[AUDIO].bytes_list.value.append(utterance.samples.astype("<i2").tobytes())
+    # A protobuf map has no order of its own; without this, equal utterances could give other bytes.
+    return example.SerializeToString(deterministic=True)
+
+
+def decode(record: bytes) -> Utterance:
+    """Returns the utterance of a record.
+
+    Raises:
+      DataError: the bytes are no utterance record, or its audio is not as long as it says.
+    """
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError
+
+    try:
+        features = tf.train.Example.FromString(record).features.feature
+        text = {name: _one(features, name, "bytes_list").decode() for name in _TEXT_FEATURES}
+        numbers = {name: _one(features, name, "int64_list") for name in _NUMBER_FEATURES}
+        samples = np.frombuffer(_one(features, AUDIO, "bytes_list"), "<i2")
+    except (DecodeError, UnicodeDecodeError, ValueError) as error:
+        raise DataError(f"A record must be an utterance as ingest writes it: {error}.") from error
+    if len(samples) != numbers["num_samples"]:
+        raise DataError(
+            f"The record {text['utterance_id']} must hold num_samples={numbers['num_samples']} samples, and holds"
+            f" {len(samples)}."
+        )
+    return Utterance(**text, sample_rate_hz=numbers["sample_rate_hz"], samples=samples)
+
+
+def read_utterances(files: Iterable[str]) -> Iterator[Utterance]:
+    """Yields the utterances of TFRecord files, in their order.
+
+    Raises:
+      DataError: a file is damaged, or a record is no utterance.
+    """
+    import tensorflow as tf
+
+    for file in files:
+        try:
+            for record in tf.data.TFRecordDataset(file).as_numpy_iterator():
+                yield decode(record)
+        except (tf.errors.DataLossError, tf.errors.NotFoundError) as error:
+            raise DataError(f"{file} must be a whole file of records: {error.message}.") from error
+
+
+def _one(features: Any, name: str, kind: str) -> Any:
+    if name not in features:
+        raise ValueError(f"it has no feature {name}")
+    values = getattr(features[name], kind).value
+    if len(values) != 1:
+        raise ValueError(f"its feature {name} has {len(values)} values of {kind}, not one")
+    return values[0]
