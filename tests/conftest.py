@@ -1,0 +1,68 @@
+"""Options and fixtures for all tests."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--real-data",
+        type=Path,
+        help="a directory with LibriSpeech/ and wer_librispeech/; runs the tests that need real data",
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    """Tests marked `real_data` are left out unless they are asked for, and then they must run."""
+    if config.getoption("--real-data") is None:
+        left_out = [item for item in items if item.get_closest_marker("real_data")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("real_data")]
+
+
+@pytest.fixture(scope="session")
+def real_data(request):
+    """The directory of real data; missing files are a failure, not a skip."""
+    directory = request.config.getoption("--real-data").resolve()
+    for name in ("LibriSpeech", "wer_librispeech"):
+        assert (directory / name).is_dir(), f"--real-data must hold {name}; {directory} does not"
+    return directory
+
+
+@pytest.fixture
+def make_corpus(tmp_path):
+    """Makes a small corpus in LibriSpeech's layout: tones in place of speech."""
+
+    def make(subsets, utterances=3, seconds=0.2, root=None):
+        """Each subset is a name with its speakers; speakers with an odd id are women."""
+        root = root or tmp_path / "corpus"
+        lines = ["; speakers", ";ID  |SEX| SUBSET           |MINUTES| NAME"]
+        for subset, speakers in subsets.items():
+            for speaker in speakers:
+                lines.append(f"{speaker:<5}| {'MF'[int(speaker) % 2]} | {subset:<17}| 0.1   | Someone")
+                chapter = root / subset / speaker / "7"
+                chapter.mkdir(parents=True)
+                transcripts = []
+                for number in range(utterances):
+                    utterance = f"{speaker}-7-{number:04d}"
+                    write_tone(chapter / f"{utterance}.flac", pitch=int(speaker) + number, seconds=seconds)
+                    transcripts.append(f"{utterance} WORD NUMBER {'ABCDEFGHIJ'[number % 10]}")
+                (chapter / f"{speaker}-7.trans.txt").write_text("\n".join(transcripts) + "\n")
+        (root / "SPEAKERS.TXT").write_text("\n".join(lines) + "\n")
+        return root
+
+    return make
+
+
+def write_tone(path, pitch, seconds=0.2, rate_hz=16_000, channels=1, subtype="PCM_16"):
+    times = np.arange(int(seconds * rate_hz)) / rate_hz
+    samples = (np.sin(times * 2 * np.pi * (200 + pitch % 1000)) * 8000).astype(np.int16)
+    soundfile.write(path, np.stack([samples] * channels, axis=1), rate_hz, subtype=subtype)
+
+
+@pytest.fixture
+def tone():
+    return write_tone
