@@ -1,0 +1,83 @@
+"""Work in a process of its own: nothing that this process has loaded, patched or configured can make it pass or fail.
+
+The worker's last line on stdout is one JSON document, its result or its error; what libraries say goes to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from model import errors
+from model.errors import ReleaseError, W2v2Error
+
+# Where the package `model` lies; as the worker's directory it makes sure that the worker runs the same code.
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(module: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Runs `python -m module arguments` and returns the JSON document that it prints.
+
+    Args:
+      module: A module whose `main` ends in `report`.
+      arguments: Its arguments; paths must be absolute.
+      environment: Variables to set besides those of this process.
+
+    Raises:
+      W2v2Error: the error that the worker ended in, of the same class.
+      ReleaseError: the worker ended without a result.
+    """
+    completed = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        check=False,
+        stdout=subprocess.PIPE,
+        cwd=_ROOT,
+        env={**os.environ, **(environment or {})},
+        text=True,
+    )
+    lines = completed.stdout.strip().splitlines()
+    try:
+        document = json.loads(lines[-1]) if lines else None
+    except ValueError:
+        document = None
+    if isinstance(document, dict) and "error" in document:
+        raise _error_class(document.get("kind"))(document["error"])
+    if completed.returncode != 0 or not isinstance(document, dict):
+        raise ReleaseError(
+            f"The process of {module} must end with a result, and ended with code {completed.returncode} and none; its"
+            " log says why."
+        )
+    return document
+
+
+def report(work: Callable[[], dict[str, Any]], describe: Callable[[dict[str, Any]], str] | None = None) -> int:
+    """Does the work of a worker's `main` and prints its result.
+
+    Args:
+      work: Returns the result.
+      describe: Makes a sentence for people of it, which is then printed in place of the JSON document.
+
+    Returns:
+      The exit code.
+    """
+    try:
+        result = work()
+    except W2v2Error as error:
+        if describe is None:
+            print(json.dumps({"error": str(error), "kind": type(error).__name__}))
+        else:
+            print(error, file=sys.stderr)
+        return error.exit_code
+    print(json.dumps(result) if describe is None else describe(result))
+    return 0
+
+
+def _error_class(kind: object) -> type[W2v2Error]:
+    """The class of that name; a class that lives elsewhere, such as AudioError, becomes ReleaseError."""
+    candidate = getattr(errors, str(kind), None)
+    return candidate if isinstance(candidate, type) and issubclass(candidate, W2v2Error) else ReleaseError

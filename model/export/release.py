@@ -1,0 +1,127 @@
+"""What a release is: the files of a SavedModel and of an ONNX folder, and RELEASE.json, which names each with its hash.
+
+saved_model/   what `model.export.saved_model` writes
+onnx/          what `model.export.onnx_model` writes
+RELEASE.json   the digests, and name, source and versions; itself outside the release digest
+
+A published version holds the files of one format at its root, with the same RELEASE.json, to which `format` and
+`version` are added, and README.md, the model card.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from model.errors import ReleaseError
+from model.storage import read_json, release_digest, sha256_of_file, write_json
+
+RELEASE_FILE = "RELEASE.json"
+SAVED_MODEL = "saved_model"
+ONNX = "onnx"
+Format = Literal["saved_model", "onnx"]
+FORMATS: tuple[Format, ...] = (SAVED_MODEL, ONNX)
+
+
+@dataclasses.dataclass(frozen=True)
+class Release:
+    """The content of a RELEASE.json.
+
+    Attributes:
+      name: Under which it is published.
+      model_digest: Of the model that was exported.
+      release_digest: Over `files`.
+      files: sha256 (hex) of each file, by its path, which begins with the format.
+      sizes_bytes: Size of each file, by the same path.
+      source_checkpoint: Name and sha256 of the checkpoint that training started from; None where that is not known.
+      license: Of the weights.
+      language: Of the speech.
+      sample_rate_hz: Of the waveforms that it takes.
+      versions: Of the software that made it, by name.
+      format: Of a published version; None for the release itself.
+      version: Of a published version; None for the release itself.
+    """
+
+    name: str
+    model_digest: str
+    release_digest: str
+    files: dict[str, str]
+    sizes_bytes: dict[str, int]
+    source_checkpoint: dict[str, Any] | None
+    license: str
+    language: str
+    sample_rate_hz: int
+    versions: dict[str, str]
+    format: Format | None = None
+    version: int | None = None
+
+    def files_of(self, format_: Format) -> dict[str, str]:
+        """Returns the sha256 of the files of one format, by their path inside its folder."""
+        return _below(format_, self.files)
+
+    def sizes_of(self, format_: Format) -> dict[str, int]:
+        """Returns the sizes, in bytes, of the files of one format, by their path inside its folder."""
+        return _below(format_, self.sizes_bytes)
+
+    def write(self, directory: str | Path) -> None:
+        """Writes `RELEASE.json` into a directory."""
+        value = {"format_version": 1, **dataclasses.asdict(self)}
+        if self.format is None:
+            del value["format"], value["version"]
+        write_json(Path(directory) / RELEASE_FILE, value)
+
+
+def read_release(directory: str | Path) -> Release:
+    """Reads the RELEASE.json of a directory; the files that it names are not looked at.
+
+    Raises:
+      ReleaseError: it is missing, is no such file, or its digest is not that of its files.
+    """
+    path = Path(directory) / RELEASE_FILE
+    try:
+        value = read_json(path)
+        fields = {field.name: value[field.name] for field in dataclasses.fields(Release) if field.name in value}
+        release = Release(**fields)
+        digest = release_digest(release.files)
+        listed = set(release.files) == set(release.sizes_bytes)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ReleaseError(f"{path} must be the whole description of a release: {error}; copy it again.") from error
+    if digest != release.release_digest or not listed:
+        raise ReleaseError(
+            f"The release digest in {path} must be that of the files it lists, {digest}, not"
+            f" {release.release_digest}; copy it again."
+        )
+    return release
+
+
+def check_files(directory: str | Path, release: Release, format_: Format, hashes: bool) -> None:
+    """Checks that a folder holds every file of one format.
+
+    Args:
+      directory: The folder of that format: below a release, or a published version.
+      release: What it must hold.
+      format_: Which of the release's formats.
+      hashes: Whether the content is read and hashed; sizes are compared in any case.
+
+    Raises:
+      ReleaseError: a file is missing, or is not what was exported.
+    """
+    root = Path(directory)
+    sizes = release.sizes_of(format_)
+    for name, sha256 in release.files_of(format_).items():
+        file = root / name
+        if not file.is_file():
+            raise ReleaseError(f"{root} must hold {name}, which its {RELEASE_FILE} names, and does not; copy it again.")
+        if file.stat().st_size != sizes[name]:
+            raise ReleaseError(
+                f"{file} must have {sizes[name]} bytes, and has {file.stat().st_size}; copy {root} again."
+            )
+        if hashes and sha256_of_file(file) != sha256:
+            raise ReleaseError(f"{file} must be as it was exported, and its sha256 has changed; copy {root} again.")
+
+
+def _below(format_: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    prefix = f"{format_}/"
+    return {path.removeprefix(prefix): value for path, value in values.items() if path.startswith(prefix)}

@@ -1,0 +1,167 @@
+"""The SavedModel of a release: any batch, any length, fine-tunable, and able to transcribe by itself.
+
+saved_model.pb     graphs: the callable for programs and TF Hub, the signatures for servers
+variables/         the weights, in the order of the model
+assets/vocab.json  id by token
+fingerprint.pb     TensorFlow's own hashes of these
+
+The bytes depend on the model and the versions alone, if the export has a process to itself (`model.export.build`):
+TensorFlow numbers the functions of a process, and the numbers end up in saved_model.pb.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from model.normalisation import normalise_waveforms
+from model.storage import replacing_directory
+from model.text import WORD_DELIMITER_TOKEN, Vocabulary
+
+TRANSCRIBE_SIGNATURE = "transcribe"
+VOCABULARY_FILE = "vocab.json"
+
+_WAVEFORMS = tf.TensorSpec([None, None], tf.float32)
+_NUM_SAMPLES = tf.TensorSpec([None], tf.int32)
+
+
+def export_saved_model(loaded: Any, directory: str | Path) -> None:
+    """Writes a model as a SavedModel; it appears whole or not at all.
+
+    Example:
+      >>> export_saved_model(load_model("model_directory"), "saved_model")
+      >>> model = tf.saved_model.load("saved_model")  # or hub.load, or hub.KerasLayer(…, trainable=True)
+      >>> logits = model(model.normalise(waveforms))
+      >>> text = model.signatures["transcribe"](waveform=waveforms, num_samples=num_samples)["text"]
+
+    The random state of the model's dropout is set to a fixed value first, so that equal weights give equal variables.
+
+    Args:
+      loaded: A `LoadedModel`.
+      directory: Where; a directory that stands there is replaced.
+
+    Raises:
+      DiskFullError: there is no room left on the file system.
+    """
+    loaded.model.reseed(0)
+    with tempfile.TemporaryDirectory() as assets, replacing_directory(directory) as temporary:
+        vocabulary_path = Path(assets) / VOCABULARY_FILE
+        vocabulary_path.write_text(
+            json.dumps(loaded.vocabulary.to_mapping(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+        module = _ReleasedModel(loaded.model, loaded.vocabulary, loaded.preprocessor, vocabulary_path)
+        tf.saved_model.save(module, str(temporary), signatures=module.signature_functions())
+
+
+def decoded_texts(logits: tf.Tensor, num_frames: tf.Tensor, vocabulary: Vocabulary) -> tf.Tensor:
+    """Decodes greedily inside the graph, by the rule of `Vocabulary.decode_greedy`.
+
+    Args:
+      logits: float32 `[batch, frames, vocab]`.
+      num_frames: int32 `[batch]`, the valid frames of each; 0 gives an empty text.
+      vocabulary: The tokens.
+
+    Returns:
+      string `[batch]`.
+    """
+    token_ids = tf.argmax(logits, axis=-1, output_type=tf.int32)
+    # One frame more in front, which equals no token: the first frame always begins a run.
+    before = tf.pad(token_ids[:, :-1], [[0, 0], [1, 0]], constant_values=-1)
+    valid = tf.range(tf.shape(token_ids)[1])[tf.newaxis, :] < num_frames[:, tf.newaxis]
+    kept = valid & (token_ids != before) & (token_ids != vocabulary.blank_id)
+    letters = tf.gather(tf.constant([_letters(token) for token in vocabulary.tokens]), token_ids)
+    joined = tf.strings.reduce_join(tf.where(kept, letters, ""), axis=1)
+    return tf.strings.strip(tf.strings.regex_replace(joined, r"\s+", " "))
+
+
+def _letters(token: str) -> str:
+    """What a token adds to a text; all white space is the space here, because RE2's `\\s` knows that of ASCII only."""
+    if token == WORD_DELIMITER_TOKEN:
+        return " "
+    return "" if token.startswith("<") and token.endswith(">") else re.sub(r"\s+", " ", token)
+
+
+class _ReleasedModel(tf.__internal__.tracking.AutoTrackable):
+    """What is saved: variables, asset, functions. Keras itself is not, so that nothing of it is needed to load.
+
+    Args:
+      model: A `Wav2Vec2CTC`.
+      vocabulary: The tokens of its head.
+      preprocessor: The content of `preprocessor_config.json`; `do_normalize` says whether waveforms are normalised.
+      vocabulary_path: The `vocab.json` that becomes the asset.
+    """
+
+    def __init__(
+        self, model: Any, vocabulary: Vocabulary, preprocessor: Mapping[str, Any], vocabulary_path: Path
+    ) -> None:
+        super().__init__()
+        # === What hub.KerasLayer looks for ===
+        self.variables = [variable.value for variable in model.variables]
+        self.trainable_variables = [variable.value for variable in model.trainable_variables]
+        self.regularization_losses: list[Any] = []
+        # === Asset ===
+        self.vocabulary_file = tf.saved_model.Asset(str(vocabulary_path))
+        # === Functions ===
+        do_normalise = bool(preprocessor.get("do_normalize", True))
+        min_samples = model.config.min_samples
+
+        def call(speech: tf.Tensor, training: bool = False, num_samples: tf.Tensor | None = None) -> tf.Tensor:
+            return model(speech, num_samples, training=training)[0]
+
+        def normalise(waveform: tf.Tensor, num_samples: tf.Tensor | None = None) -> tf.Tensor:
+            if do_normalise:
+                return normalise_waveforms(waveform, num_samples)
+            if num_samples is None:
+                return waveform
+            return waveform * tf.sequence_mask(num_samples, tf.shape(waveform)[1], dtype=tf.float32)
+
+        def score(input_values: tf.Tensor) -> dict[str, tf.Tensor]:
+            logits, num_frames = model(input_values)
+            return {"logits": logits, "num_frames": num_frames}
+
+        def score_with_lengths(input_values: tf.Tensor, num_samples: tf.Tensor) -> dict[str, tf.Tensor]:
+            logits, num_frames = model(input_values, num_samples)
+            return {"logits": logits, "num_frames": tf.maximum(num_frames, 0)}
+
+        def transcribe(waveform: tf.Tensor, num_samples: tf.Tensor) -> dict[str, tf.Tensor]:
+            samples = tf.shape(waveform)[1]
+            num_samples = tf.clip_by_value(num_samples, 0, samples)
+            # What is too short for a single frame is silence with an empty text, not an error for the whole batch.
+            padded = tf.pad(waveform, [[0, 0], [0, tf.maximum(min_samples - samples, 0)]])
+            logits, num_frames = model(normalise(padded, num_samples), num_samples)
+            num_frames = tf.maximum(num_frames, 0)
+            text = decoded_texts(logits, num_frames, vocabulary)
+            return {"text": text, "logits": logits, "num_frames": num_frames}
+
+        self.__call__ = tf.function(call)
+        for training in (False, True):
+            self.__call__.get_concrete_function(_WAVEFORMS, training=training)
+            self.__call__.get_concrete_function(_WAVEFORMS, training=training, num_samples=_NUM_SAMPLES)
+        self.normalise = tf.function(normalise)
+        self.normalise.get_concrete_function(_WAVEFORMS)
+        self.normalise.get_concrete_function(_WAVEFORMS, num_samples=_NUM_SAMPLES)
+        self._score = tf.function(score, input_signature=[_named(_WAVEFORMS, "input_values")])
+        self._score_with_lengths = tf.function(
+            score_with_lengths, input_signature=[_named(_WAVEFORMS, "input_values"), _named(_NUM_SAMPLES, "num_samples")]
+        )
+        self._transcribe = tf.function(
+            transcribe, input_signature=[_named(_WAVEFORMS, "waveform"), _named(_NUM_SAMPLES, "num_samples")]
+        )
+
+    def signature_functions(self) -> dict[str, Any]:
+        """Returns the functions for servers, by the name of their signature."""
+        return {
+            "serving_default": self._score,
+            "with_lengths": self._score_with_lengths,
+            TRANSCRIBE_SIGNATURE: self._transcribe,
+        }
+
+
+def _named(spec: tf.TensorSpec, name: str) -> tf.TensorSpec:
+    return tf.TensorSpec(spec.shape, spec.dtype, name)
