@@ -25,6 +25,12 @@ from model.wav2vec2 import Wav2Vec2CTC
 
 _LOG = logging.getLogger(__name__)
 _REPORT_EVERY_SECONDS = 1.0
+# Shapes are left open, so that one trace, ten seconds of work, serves the batches of every bucket.
+_BATCH = {
+    "waveforms": tf.TensorSpec([None, None], tf.float32),
+    "num_samples": tf.TensorSpec([None], tf.int32),
+    "labels": tf.TensorSpec([None, None], tf.int32),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,7 +173,7 @@ def _compiled_step(
     config = model.config
     variables = model.trainable_variables
 
-    @tf.function(reduce_retracing=False)
+    @tf.function(input_signature=[_BATCH, tf.TensorSpec([], tf.int32)])
     def step_function(batch: dict[str, tf.Tensor], step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         num_samples = batch["num_samples"]
         num_frames = config.num_frames(num_samples)
@@ -222,7 +228,7 @@ def _or_zeros(gradient: Any, variable: Any) -> Any:
 def _compiled_validation(
     model: Wav2Vec2CTC, blank_id: int
 ) -> Callable[[dict[str, tf.Tensor]], tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]]:
-    @tf.function(reduce_retracing=False)
+    @tf.function(input_signature=[_BATCH])
     def validate(batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         logits, num_frames = model(batch["waveforms"], batch["num_samples"], training=False)
         losses, feasible = ctc_loss(logits, num_frames, batch["labels"], blank_id)
