@@ -1,0 +1,315 @@
+"""The `w2v2` command. What a command needs is imported when it is called, so that `w2v2 --help` answers at once."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from model.errors import UsageError, W2v2Error
+from model.version import __version__
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipeline.workspace import Workspace
+
+DEFAULT_CONFIG = "local"
+
+app = typer.Typer(
+    name="w2v2",
+    help="Recorded speech in, a gated and released speech recogniser out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+WorkspaceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--workspace",
+        help="Where runs, metadata and released models lie; W2V2_WORKSPACE, or ./workspace.",
+        show_default=False,
+    ),
+]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs the command line; ends the process with its exit code."""
+    app(args=None if argv is None else list(argv), prog_name="w2v2")
+
+
+def _command(function: Callable[..., int]) -> Callable[..., None]:
+    """Registers a function that returns an exit code; says its errors in one sentence.
+
+    A function with a parameter `as_json` has its errors printed as a JSON document where that is true.
+    """
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> None:
+        as_json = bool(kwargs.get("as_json"))
+        try:
+            code = function(*args, **kwargs)
+            sys.stdout.flush()
+        except W2v2Error as error:
+            code = _say(str(error), error.exit_code, as_json)
+        except KeyboardInterrupt:
+            code = _say("Stopped.", 130, as_json)
+        except BrokenPipeError:
+            # Whoever read the output has closed it; there is nobody left to tell.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 0
+        except Exception as error:  # noqa: BLE001 — a person gets a sentence, and the file has the traceback
+            code = _say_unexpected(error, as_json)
+        raise typer.Exit(code)
+
+    app.command(name=function.__name__.strip("_"))(wrapper)
+    return wrapper
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True)] = False,
+) -> None:
+    if version:
+        sys.stdout.write(f"w2v2 {__version__}\n")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        sys.stdout.write(context.get_help() + "\n")
+        raise typer.Exit(2)
+
+
+@_command
+def run(
+    config: Annotated[
+        str, typer.Option(help="The name of a configuration in pipeline/configs, or a Python file with get_config().")
+    ] = DEFAULT_CONFIG,
+    corpus: Annotated[
+        str | None,
+        typer.Option(help="'synthetic', or a directory in LibriSpeech's layout; default: the configuration's."),
+    ] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(help="A directory with config.json and model.safetensors; default: the configuration's."),
+    ] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="NODE", help="Begin with this node; earlier outputs are those of an earlier run."
+        ),
+    ] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="NODE", help="End with this node.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the latest run, which did not complete.")
+    ] = False,
+    no_cache: Annotated[
+        bool,
+        typer.Option("--no-cache", help="Execute every node, also where nothing has changed since an earlier run."),
+    ] = False,
+    workspace: WorkspaceOption = None,
+) -> int:
+    """Run the pipeline: corpus and checkpoint in, evaluated, gated and released models out."""
+    from pipeline.config import load_config
+    from pipeline.nodes import NODE_IDS
+    from pipeline.partial_run import require_nodes
+    from pipeline.record import RunRequest
+    from pipeline.sources import with_absolute_sources
+    from pipeline.supervisor import start_run
+
+    if resume and (from_ is not None or to is not None):
+        raise UsageError("--resume finds out by itself where to begin and to end; leave out --from and --to.")
+    require_nodes(NODE_IDS, from_=from_, to=to)
+    chosen = with_absolute_sources(load_config(config).with_sources(corpus, checkpoint))
+    request = RunRequest(from_node=from_, to_node=to, resume=resume, enable_cache=not no_cache)
+    return start_run(_workspace(workspace), chosen, request, _console())
+
+
+@_command
+def runs(as_json: JsonOption = False, workspace: WorkspaceOption = None) -> int:
+    """List every run: state, verdict, WER, and where its artifacts are."""
+    from pipeline.runs import read_runs
+
+    place = _workspace(workspace)
+    entries = read_runs(place)
+    if as_json:
+        return _print_json({"runs": [entry.to_json() for entry in entries]})
+    from pipeline.display import show_runs
+
+    if entries:
+        show_runs(_console(), entries)
+    else:
+        _console().print(f"There are no runs in {place.root} yet; begin one with [bold]w2v2 run[/bold].")
+    return 0
+
+
+@_command
+def review(
+    run_id: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN]", help="A run's id or its beginning; default: the newest with a verdict."),
+    ] = None,
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
+) -> int:
+    """Show the gates of a run, with their reasons, and where its HTML report is."""
+    from pipeline.runs import latest_evaluated, read_run, read_runs
+
+    place = _workspace(workspace)
+    entry = latest_evaluated(read_runs(place), place) if run_id is None else read_run(place, place.find_run(run_id))
+    if as_json:
+        return _print_json(entry.to_json())
+    from pipeline.display import show_review
+
+    show_review(_console(), entry)
+    return 0
+
+
+@_command
+def transcribe(
+    audio: Annotated[list[Path], typer.Argument(metavar="AUDIO…", help="Sound files: FLAC, WAV, OGG, MP3, …")],
+    model: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A released ONNX folder; default: the newest in the workspace.")
+    ] = None,
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
+) -> int:
+    """Write down what is said in sound files, with a released model."""
+    from model.transcriber import Transcriber
+    from pipeline.releases import onnx_release
+
+    directory = onnx_release(_workspace(workspace), model)
+    transcriber = Transcriber(directory)
+    results: list[dict[str, Any]] = []
+    code = 0
+    for path in audio:
+        try:
+            transcription = transcriber.transcribe(path)
+        except W2v2Error as error:
+            # One file that cannot be read does not keep the others from being written down.
+            code = error.exit_code
+            results.append({"audio": str(path), "error": str(error)})
+            if not as_json:
+                _say(str(error), code, as_json=False)
+            continue
+        results.append(
+            {
+                "audio": str(path),
+                "text": transcription.text,
+                "duration_seconds": transcription.duration_seconds,
+                "seconds": transcription.seconds,
+            }
+        )
+        if not as_json:
+            sys.stdout.write(f"{path}\t{transcription.text}\n" if len(audio) > 1 else f"{transcription.text}\n")
+    if as_json:
+        _print_json({"model": str(directory), "transcriptions": results})
+    return code
+
+
+@_command
+def ingest(
+    corpus: Annotated[Path, typer.Option(metavar="DIR", help="A corpus in LibriSpeech's layout.")],
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Where the records are written.")],
+    as_json: JsonOption = False,
+) -> int:
+    """Turn a corpus into shards of utterance records: the Beam job alone."""
+    from beam_jobs.librispeech import IngestSettings
+    from pipeline.foreground import shown
+
+    with shown(None if as_json else _console(), "Ingest"):
+        from beam_jobs.librispeech.ingest import ingest as ingest_corpus
+
+        info = ingest_corpus(corpus, output, Path(f"{output}.staging"), IngestSettings())
+    if as_json:
+        return _print_json(info)
+    _console().print(f"Wrote {info['written']:,} of {info['read']:,} utterances to {output}.")
+    return 0
+
+
+@_command
+def convert(
+    checkpoint: Annotated[str, typer.Argument(help="A directory with config.json and model.safetensors.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The model directory to write.")],
+    as_json: JsonOption = False,
+) -> int:
+    """Convert a published checkpoint to a model directory."""
+    from pipeline.foreground import shown
+
+    with shown(None if as_json else _console(), "Convert"):
+        from model.checkpoint import convert_checkpoint
+
+        report = convert_checkpoint(checkpoint, directory)
+    if as_json:
+        return _print_json(report)
+    _console().print(f"Converted {checkpoint} to {directory}.")
+    return 0
+
+
+@_command
+def doctor(as_json: JsonOption = False, workspace: WorkspaceOption = None) -> int:
+    """Tell what is wrong with this machine, and what mends it."""
+    from pipeline.doctor import examine, is_well, to_json
+
+    checks = examine(_workspace(workspace))
+    code = 0 if is_well(checks) else 1
+    if as_json:
+        _print_json(to_json(checks))
+        return code
+    from pipeline.display import show_checks
+
+    show_checks(_console(), checks)
+    return code
+
+
+def _workspace(path: Path | None) -> Workspace:
+    from pipeline.workspace import Workspace
+
+    return Workspace.at(path)
+
+
+def _console() -> Console:
+    from pipeline.display import make_console
+
+    return make_console()
+
+
+def _print_json(value: Any) -> int:
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    return 0
+
+
+def _say(message: str, code: int, as_json: bool) -> int:
+    """Says what went wrong, on standard error or as the JSON document; returns the exit code."""
+    if as_json:
+        _print_json({"error": message, "exit_code": code})
+        return code
+    from pipeline.display import make_console, show_error
+
+    show_error(make_console(sys.stderr), message)
+    return code
+
+
+def _say_unexpected(error: Exception, as_json: bool) -> int:
+    with tempfile.NamedTemporaryFile("w", prefix="w2v2-", suffix=".log", delete=False, encoding="utf-8") as file:
+        file.write("".join(traceback.format_exception(error)))
+    first = next(iter(str(error).splitlines()), "")
+    return _say(
+        f"Something went wrong that was not foreseen: {type(error).__name__}: {first}; the details are in {file.name}.",
+        1,
+        as_json,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,352 @@
+"""What a person sees of runs in the terminal.
+
+On a terminal, one line moves while a node runs and stays, with its time, when it has ended. Elsewhere (a file, a CI
+log) lines are only added, without control characters. NO_COLOR is respected.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.doctor import Check
+from pipeline.runs import NodeEntry, RunEntry
+
+_NAME_WIDTH = 24
+_BAR_WIDTH = 24
+_PLAIN_PROGRESS_SECONDS = 30.0
+
+_MARK_BY_STATE = {
+    "COMPLETE": ("✓", "green"),
+    "CACHED": ("✓", "green"),
+    "FAILED": ("✗", "red"),
+    "RUNNING": ("…", "cyan"),
+    "INTERRUPTED": ("✗", "yellow"),
+    "NOT_RUN": ("·", "dim"),
+}
+_WORD_BY_STATE = {
+    "COMPLETE": "done",
+    "CACHED": "cached",
+    "FAILED": "failed",
+    "RUNNING": "running",
+    "INTERRUPTED": "interrupted",
+    "NOT_RUN": "not run",
+}
+VERDICT_STYLES = {"ACCEPT": "bold green", "REJECT": "bold red", "NEEDS_REVIEW": "bold yellow"}
+_VERDICT_WORDS = {"ACCEPT": "ACCEPT", "REJECT": "REJECT", "NEEDS_REVIEW": "NEEDS REVIEW"}
+
+
+def make_console(stream: TextIO | None = None) -> Console:
+    """Returns a console on a stream, standard output by default, that never breaks long words such as paths."""
+    file = stream or sys.stdout
+    if hasattr(file, "reconfigure"):
+        # A terminal that cannot show «✓» gets «?», not an error.
+        file.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
+    return Console(file=file, highlight=False, soft_wrap=False, no_color=True if os.environ.get("NO_COLOR") else None)
+
+
+@dataclasses.dataclass
+class _Step:
+    """A stage or a node that is under way."""
+
+    name: str
+    started: float
+    done: float | None = None
+    total: float | None = None
+    unit: str = ""
+    text: str = ""
+
+    def progress(self) -> str:
+        """Returns how far it is, in words: `430 of 1,000 steps · loss 1.23`."""
+        parts = []
+        if self.done is not None:
+            done = f"{self.done:,.0f}"
+            parts.append(f"{done} of {self.total:,.0f} {self.unit}" if self.total else f"{done} {self.unit}")
+        if self.text:
+            parts.append(self.text)
+        return " · ".join(parts)
+
+
+class RunDisplay:
+    """Shows the events of a run as they come.
+
+    Use as a context manager around the run; `handle` takes one event.
+
+    Args:
+      console: Where to show them.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._step: _Step | None = None
+        self._plain_said = 0.0
+        self._spinner = Spinner("dots", style="cyan")
+        self._live: Live | None = None
+        if console.is_terminal and not console.is_dumb_terminal:
+            self._live = Live(
+                console=console,
+                get_renderable=self._render,
+                refresh_per_second=8,
+                transient=True,
+                redirect_stdout=False,
+            )
+
+    def __enter__(self) -> RunDisplay:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._step = None
+        if self._live is not None:
+            self._live.stop()
+
+    @property
+    def current(self) -> str | None:
+        """The name of the stage or node that is under way."""
+        return self._step.name if self._step is not None else None
+
+    def handle(self, event: Mapping[str, Any]) -> None:
+        """Shows one event; kinds that are not known are passed over."""
+        kind = event.get("event")
+        if kind == "stage":
+            self._end_stage()
+            self._begin(str(event["text"]))
+        elif kind == "planned":
+            self._end_stage()
+            if event.get("base_run_id"):
+                self._console.print(f"  [dim]Outputs of earlier nodes come from run {event['base_run_id']}.[/dim]")
+        elif kind == "node_started":
+            self._end_stage()
+            self._begin(str(event["node"]))
+        elif kind == "node_finished":
+            self._end(str(event["node"]), "CACHED" if event.get("cached") else "COMPLETE", event.get("seconds"))
+        elif kind == "node_failed":
+            self._end(str(event["node"]), "FAILED", event.get("seconds"))
+        elif kind == "progress" and self._step is not None:
+            self._step.done, self._step.total = event.get("done"), event.get("total")
+            self._step.unit, self._step.text = str(event.get("unit", "")), str(event.get("text", ""))
+            self._say_plainly(self._step)
+
+    def fail_current(self, state: str = "FAILED") -> None:
+        """Marks what is under way as failed or interrupted; for a run that ended without an event."""
+        if self._step is not None:
+            self._end(self._step.name, state, time.monotonic() - self._step.started)
+
+    def _begin(self, name: str) -> None:
+        self._step = _Step(name, time.monotonic())
+        self._plain_said = time.monotonic()
+
+    def _end_stage(self) -> None:
+        if self._step is not None:
+            self._end(self._step.name, "COMPLETE", time.monotonic() - self._step.started)
+
+    def _end(self, name: str, state: str, seconds: float | None) -> None:
+        self._step = None
+        self._console.print(_line(name, state, seconds))
+
+    def _say_plainly(self, step: _Step) -> None:
+        """Where lines cannot move, says how far a long node is, now and then."""
+        now = time.monotonic()
+        if self._live is None and now - self._plain_said >= _PLAIN_PROGRESS_SECONDS:
+            self._plain_said = now
+            self._console.print(f"    {step.name}: {step.progress()}", markup=False, soft_wrap=True)
+
+    def _render(self) -> RenderableType:
+        step = self._step
+        if step is None:
+            return Text("")
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(width=3, justify="right")
+        grid.add_column(width=_NAME_WIDTH, no_wrap=True)
+        grid.add_column(width=12, justify="right", no_wrap=True)
+        cells: list[RenderableType] = [
+            self._spinner,
+            Text(step.name),
+            Text(format_seconds(time.monotonic() - step.started), style="dim"),
+        ]
+        if step.total:
+            grid.add_column(width=_BAR_WIDTH)
+            cells.append(ProgressBar(total=step.total, completed=step.done or 0, width=_BAR_WIDTH))
+        if step.done is not None or step.text:
+            grid.add_column(no_wrap=True, overflow="ellipsis")
+            cells.append(Text(step.progress(), style="dim"))
+        grid.add_row(*cells)
+        return grid
+
+
+def _line(name: str, state: str, seconds: float | None) -> Text:
+    mark, style = _MARK_BY_STATE[state]
+    when = format_seconds(seconds) if state in ("COMPLETE", "FAILED", "INTERRUPTED") else ""
+    word = "" if state == "COMPLETE" else _WORD_BY_STATE[state]
+    line = Text("  ")
+    line.append(mark, style=style)
+    line.append(f" {name:<{_NAME_WIDTH}} ", style="dim" if state == "NOT_RUN" else "")
+    line.append(f"{when:>12}" if when else " " * 12, style="dim")
+    if word:
+        line.append(f"  {word}", style=style if state in ("FAILED", "INTERRUPTED") else "dim")
+    line.rstrip()
+    return line
+
+
+def show_summary(console: Console, entry: RunEntry) -> None:
+    """Shows a finished run: nodes with their times, WER, verdict and reasons, releases and report."""
+    console.print()
+    console.print(_nodes_table(entry.nodes))
+    show_gates(console, entry)
+    if entry.record.seconds is not None:
+        memory = entry.record.peak_memory_bytes
+        used = f", at most {memory / 1e9:.1f} GB of memory" if memory else ""
+        console.print()
+        console.print(f"[dim]Run {entry.run_id} took {format_seconds(entry.record.seconds)}{used}.[/dim]")
+
+
+def _nodes_table(nodes: Iterable[NodeEntry]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    table.add_column("  Node", no_wrap=True)
+    table.add_column("Time", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    total = 0.0
+    for node in nodes:
+        mark, style = _MARK_BY_STATE[node.state]
+        ran = node.state in ("COMPLETE", "FAILED")
+        total += (node.seconds or 0.0) if ran else 0.0
+        table.add_row(
+            Text.assemble((mark, style), " ", (node.id, "dim" if node.state == "NOT_RUN" else "")),
+            format_seconds(node.seconds) if ran else "",
+            Text("" if node.state == "COMPLETE" else _WORD_BY_STATE[node.state], style="dim"),
+        )
+    table.add_section()
+    table.add_row(Text("  all nodes", style="dim"), Text(format_seconds(total), style="dim"), "")
+    return table
+
+
+def show_gates(console: Console, entry: RunEntry) -> None:
+    """Shows WER by subset, the verdict with each check and its reason, and where releases and report lie."""
+    if entry.verdict is None:
+        console.print()
+        console.print("[dim]Nothing was evaluated in this run, so there is no verdict.[/dim]")
+        return
+    console.print()
+    wer = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    wer.add_column("  Word error rate", no_wrap=True)
+    wer.add_column("", justify="right", no_wrap=True)
+    for subset, fraction in entry.wer.items():
+        wer.add_row(f"  {subset}", Text(format_percent(fraction), style="bold"))
+    console.print(wer)
+    console.print()
+    word = _VERDICT_WORDS.get(entry.verdict, entry.verdict)
+    console.print(Text.assemble("  ", (f" {word} ", f"{VERDICT_STYLES.get(entry.verdict, 'bold')} reverse")))
+    console.print()
+    for gate in entry.gates:
+        mark, style = _gate_mark(str(gate.get("verdict", "")))
+        console.print(
+            Text.assemble(
+                "  ", (mark, style), " ", (str(gate.get("name", "")), "bold"), "  ", str(gate.get("reason", ""))
+            )
+        )
+    places = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
+    places.add_column(no_wrap=True)
+    places.add_column(overflow="fold")
+    for name, title in (("saved_model", "SavedModel"), ("onnx", "ONNX")):
+        release = entry.releases.get(name)
+        if release is not None:
+            places.add_row(f"  {title}", Text.assemble(display_path(release.path), (f"  {release.reason}", "dim")))
+    if entry.report is not None:
+        places.add_row("  Report", display_path(entry.report))
+    places.add_row("  Log", display_path(entry.log))
+    console.print()
+    console.print(places)
+
+
+def _gate_mark(verdict: str) -> tuple[str, str]:
+    return {"ACCEPT": ("✓", "green"), "REJECT": ("✗", "red"), "NEEDS_REVIEW": ("?", "yellow")}.get(
+        verdict, ("·", "dim")
+    )
+
+
+def show_runs(console: Console, entries: Iterable[RunEntry]) -> None:
+    """Shows runs as a table, the newest first."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    for title in ("Run", "Pipeline", "State", "Verdict", "WER", "Nodes", "Time"):
+        table.add_column(
+            title, no_wrap=title in ("Run", "State", "Verdict"), justify="right" if title == "Time" else "left"
+        )
+    for entry in entries:
+        finished = sum(node.state in ("COMPLETE", "CACHED") for node in entry.nodes)
+        verdict = entry.verdict or ""
+        state_style = {"COMPLETE": "green", "FAILED": "red", "INTERRUPTED": "yellow"}.get(entry.state, "cyan")
+        table.add_row(
+            entry.run_id,
+            entry.pipeline,
+            Text(entry.state.lower(), style=state_style),
+            Text(_VERDICT_WORDS.get(verdict, verdict), style=VERDICT_STYLES.get(verdict, "")),
+            "\n".join(f"{subset} {format_percent(fraction)}" for subset, fraction in entry.wer.items()),
+            f"{finished} of {len(entry.nodes)}" if entry.nodes else "",
+            format_seconds(entry.record.seconds),
+        )
+    console.print(table)
+
+
+def show_review(console: Console, entry: RunEntry) -> None:
+    """Shows the gates of one run, or why it has none."""
+    console.print(f"[bold]Run {entry.run_id}[/bold]  [dim]{entry.pipeline}, {entry.state.lower()}[/dim]")
+    if entry.record.message:
+        console.print()
+        show_error(console, entry.record.message)
+    show_gates(console, entry)
+
+
+def show_checks(console: Console, checks: Iterable[Check]) -> None:
+    """Shows what `w2v2 doctor` found, and under what is wrong the mend."""
+    marks = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
+    for check in checks:
+        mark, style = marks[check.status]
+        console.print(Text.assemble("  ", (mark, style), f" {check.name:<14}", check.message), soft_wrap=True)
+        if check.mend:
+            console.print(Text.assemble(" " * 18, ("mend: ", style), check.mend), soft_wrap=True)
+
+
+def show_error(console: Console, message: str) -> None:
+    """Shows the one sentence that a command ends with."""
+    console.print(Text.assemble(("✗ ", "bold red"), message), soft_wrap=True)
+
+
+def display_path(path: str | Path) -> str:
+    """Returns a path relative to the current directory where it lies below it."""
+    absolute = Path(path)
+    try:
+        return str(absolute.relative_to(Path.cwd()))
+    except ValueError:
+        return str(absolute)
+
+
+def format_percent(fraction: float) -> str:
+    """Returns a fraction as a percentage with one decimal."""
+    return f"{100 * fraction:.1f} %"
+
+
+def format_seconds(seconds: float | None) -> str:
+    """Returns a duration as people say it: `0.4 s`, `12 s`, `4 min 05 s`, `1 h 02 min`."""
+    if seconds is None:
+        return ""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 1:
+        return f"{rest} s"
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,163 @@
+"""The process of a run on this machine: `python -m pipeline.local REQUEST`, started by `w2v2 run`.
+
+It makes the corpus where that is asked for, builds the graph and runs it. What it prints is the log; how far it is goes
+to the file of events; how it ended goes, as one JSON object, to the pipe whose descriptor it is given, which works even
+where the disk is full.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import dataclasses
+import hashlib
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from model.errors import TryAgainError
+from model.progress import emit
+from model.settings import digest, from_mapping
+from model.storage import disk_full_is_said, replacing
+from pipeline.config import PipelineConfig
+from pipeline.failure import explain
+from pipeline.partial_run import Graph, PastRun, Plan, plan_resume, plan_run
+from pipeline.record import RunDirectory, RunRecord
+from pipeline.sources import find_sources
+from pipeline.workspace import Workspace
+
+_LOG = logging.getLogger(__name__)
+_PR_SET_PDEATHSIG = 1
+
+
+class _StoppedError(TryAgainError):
+    """A signal asked the run to stop."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs what the record of a run asks for; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.local", description=__doc__)
+    parser.add_argument("run_dir", type=Path, help="the directory of the run, with run.json in it")
+    parser.add_argument("--outcome-descriptor", type=int, required=True, help="where to write how it ended")
+    arguments = parser.parse_args(argv)
+    # TFX hands the arguments of the command line to executors and to Beam.
+    del sys.argv[1:]
+    _end_with_parent()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    directory = RunDirectory(arguments.run_dir)
+    workspace = Workspace(arguments.run_dir.parent.parent)
+    outcome: dict[str, Any] = {"ok": True}
+    exit_code = 0
+    try:
+        run(workspace, directory)
+    except BaseException as error:  # noqa: BLE001 — whatever ended the run, the terminal must be told
+        _LOG.exception("The run failed.")
+        failure = explain(error, str(workspace.root))
+        outcome = {"ok": False, **dataclasses.asdict(failure)}
+        exit_code = failure.exit_code
+    os.write(arguments.outcome_descriptor, json.dumps(outcome).encode())
+    return exit_code
+
+
+def run(workspace: Workspace, directory: RunDirectory) -> None:
+    """Runs what the record in `directory` asks for.
+
+    Raises:
+      W2v2Error: the corpus, the checkpoint or what was asked for is not usable.
+      Exception: what a node raised.
+    """
+    record = directory.read()
+    config = from_mapping(PipelineConfig, record.config)
+    sources = find_sources(config, workspace)
+    digests = {
+        "configuration": digest(config),
+        "corpus": sources.corpus_fingerprint,
+        "checkpoint": sources.checkpoint_fingerprint,
+    }
+    record = dataclasses.replace(record, digests=digests)
+
+    emit("stage", {"text": "Starting TFX"})
+    from pipeline.execution import compile_pipeline, execute, graph_of
+    from pipeline.graph import RunInputs, create_pipeline
+
+    inputs = RunInputs(
+        pipeline_root=str(workspace.pipelines_dir / config.pipeline_name),
+        metadata_path=str(workspace.metadata_file),
+        staging_dir=str(workspace.staging_dir),
+        releases_dir=str(workspace.releases_dir),
+        schema_path=_schema_path(workspace),
+        enable_cache=record.request.enable_cache,
+        **{field.name: getattr(sources, field.name) for field in dataclasses.fields(sources)},
+    )
+    ir = compile_pipeline(create_pipeline(config, inputs), record.run_id)
+    graph = graph_of(ir)
+    record = dataclasses.replace(record, nodes=tuple(graph))
+    directory.write(record)
+    plan = plan_for(record, graph, past_runs(workspace, record))
+    record = dataclasses.replace(record, base_run_id=plan.base_run_id)
+    directory.write(record)
+    emit("planned", {"nodes": plan.nodes, "base_run_id": plan.base_run_id})
+    execute(ir, plan)
+
+
+def plan_for(record: RunRecord, graph: Graph, past: Sequence[PastRun]) -> Plan:
+    """Returns what a run executes: see `pipeline.partial_run`."""
+    if record.request.resume:
+        return plan_resume(graph, past, record.digests)
+    return plan_run(graph, record.request.from_node, record.request.to_node, past, record.digests)
+
+
+def past_runs(workspace: Workspace, record: RunRecord) -> list[PastRun]:
+    """Returns the earlier runs of the same pipeline, the newest first."""
+    from pipeline.runs import FINISHED_STATES, read_runs
+
+    return [
+        PastRun(
+            run_id=entry.run_id,
+            complete=entry.state == "COMPLETE",
+            finished=frozenset(node.id for node in entry.nodes if node.state in FINISHED_STATES),
+            digests=entry.record.digests,
+            to_node=entry.record.request.to_node,
+        )
+        for entry in read_runs(workspace)
+        if entry.pipeline == record.pipeline and entry.run_id != record.run_id
+    ]
+
+
+def _schema_path(workspace: Workspace) -> str:
+    """Returns a copy of the curated schema under a name that tells its content.
+
+    TFX's cache knows of a schema file only its path.
+    """
+    import components.transform
+
+    source = Path(components.transform.__file__).parent / "schema.pbtxt"
+    content = source.read_bytes()
+    copy = workspace.staging_dir / "schema" / hashlib.sha256(content).hexdigest()[:16] / "schema.pbtxt"
+    if not copy.is_file() or copy.read_bytes() != content:
+        with replacing(copy) as temporary, disk_full_is_said(copy):
+            shutil.copyfile(source, temporary)
+    return str(copy)
+
+
+def _end_with_parent() -> None:
+    """Asks the kernel to end this process when the one that shows the run is gone."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    # An Exception, not SystemExit: so TFX marks the node as failed and removes its unfinished outputs.
+    raise _StoppedError(f"The run was stopped by {signal.Signals(number).name}.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

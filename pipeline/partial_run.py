@@ -1,0 +1,172 @@
+"""Which nodes a partial or resumed run executes, and which earlier run it takes the other outputs from.
+
+A graph is a mapping from each node's id to the ids of the nodes directly before it, in an order in which they can run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from model.errors import UsageError
+
+Graph = Mapping[str, Collection[str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class PastRun:
+    """What has to be known of an earlier run of the same pipeline.
+
+    Attributes:
+      run_id: Its name.
+      complete: Whether it did all that was asked of it.
+      finished: The nodes whose outputs it has.
+      digests: sha256 by name of what it depended on; empty where it ended before that was known.
+      to_node: The node that it was to end with, None for the last.
+    """
+
+    run_id: str
+    complete: bool
+    finished: frozenset[str]
+    digests: Mapping[str, str]
+    to_node: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a run executes.
+
+    Attributes:
+      nodes: The nodes to execute, in order.
+      from_nodes: Those of them to begin with; empty for a run of the whole graph from its start.
+      to_nodes: The nodes to end with; empty for all.
+      base_run_id: The run whose outputs are reused; None where none are needed.
+    """
+
+    nodes: tuple[str, ...]
+    from_nodes: tuple[str, ...] = ()
+    to_nodes: tuple[str, ...] = ()
+    base_run_id: str | None = None
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether the run leaves nodes out."""
+        return bool(self.from_nodes or self.to_nodes)
+
+
+def require_nodes(known: Sequence[str], **wanted: str | None) -> None:
+    """Raises UsageError unless each wanted node, named by its option, is known.
+
+    Example:
+      >>> require_nodes(["Transform", "Trainer"], from_="Trainer", to=None)
+    """
+    for option, node in wanted.items():
+        if node is not None and node not in known:
+            near = difflib.get_close_matches(node, known, n=1, cutoff=0.5)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise UsageError(f"--{option.strip('_')} must be one of {', '.join(known)}, not {node!r}{hint}.")
+
+
+def plan_run(
+    graph: Graph, from_node: str | None, to_node: str | None, past: Iterable[PastRun], digests: Mapping[str, str]
+) -> Plan:
+    """Plans a run, with `--from` and `--to` where they are given.
+
+    Args:
+      graph: The nodes.
+      from_node: The node to begin with.
+      to_node: The node to end with.
+      past: Earlier runs of this pipeline, the newest first.
+      digests: sha256 by name of what this run depends on. Outputs are reused only of a run with the same corpus and
+        checkpoint; that the configuration differs is what partial runs are for.
+
+    Raises:
+      UsageError: a node is unknown, no node lies between the two, or no earlier run has the outputs that are needed.
+    """
+    require_nodes(list(graph), from_=from_node, to=to_node)
+    chosen = set(graph)
+    if from_node is not None:
+        chosen &= _reachable(_reversed(graph), [from_node])
+    if to_node is not None:
+        chosen &= _reachable(graph, [to_node])
+    nodes = tuple(node for node in graph if node in chosen)
+    if not nodes:
+        raise UsageError(f"--from must name a node that --to depends on, and {to_node} does not depend on {from_node}.")
+    starts = (from_node,) if from_node is not None else ()
+    ends = (to_node,) if to_node is not None else ()
+    needed = _reachable(graph, nodes) - chosen
+    if not needed:
+        return Plan(nodes, starts, ends)
+    same = ("corpus", "checkpoint")
+    for run in past:
+        if needed <= run.finished and all(run.digests.get(name) == digests.get(name) for name in same):
+            return Plan(nodes, starts, ends, run.run_id)
+    missing = ", ".join(node for node in graph if node in needed)
+    raise UsageError(
+        f"--from {from_node} reuses the outputs of {missing}, and no earlier run of this pipeline has finished them"
+        " with the same corpus and checkpoint; run once without --from."
+    )
+
+
+def plan_resume(graph: Graph, past: Sequence[PastRun], digests: Mapping[str, str]) -> Plan:
+    """Plans to go on with the latest run, which must not have completed.
+
+    Args:
+      graph: The nodes.
+      past: Earlier runs of this pipeline, the newest first. Runs that ended before the graph began are passed over.
+      digests: sha256 by name of what this run depends on.
+
+    Raises:
+      UsageError: there is no such run, or configuration, corpus or checkpoint have changed since.
+    """
+    begun = [run for run in past if run.digests]
+    if not begun:
+        raise UsageError(
+            "--resume goes on with a run that did not complete, and this pipeline has none; run without --resume."
+        )
+    latest = begun[0]
+    if latest.complete:
+        raise UsageError(
+            f"--resume goes on with a run that did not complete, and the latest, {latest.run_id}, did; run without"
+            " --resume."
+        )
+    changed = [name for name, digest in digests.items() if latest.digests.get(name) != digest]
+    if changed:
+        raise UsageError(
+            f"--resume needs everything to be as it was in run {latest.run_id}, and since then the"
+            f" {' and the '.join(changed)} changed; run without --resume."
+        )
+    wanted = set(graph) if latest.to_node is None else _reachable(graph, [latest.to_node])
+    ends = (latest.to_node,) if latest.to_node is not None else ()
+    # A node counts as finished only with all before it: what ran after a node that failed is of no use.
+    finished: set[str] = set()
+    for node, before in graph.items():
+        if node in latest.finished and finished.issuperset(before):
+            finished.add(node)
+    nodes = tuple(node for node in graph if node in wanted - finished)
+    if not nodes:
+        raise UsageError(f"All nodes of run {latest.run_id} have finished; run without --resume.")
+    if not _reachable(graph, nodes) & finished:
+        return Plan(nodes, (), ends)
+    return Plan(nodes, nodes, ends, latest.run_id)
+
+
+def _reachable(graph: Graph, starts: Iterable[str]) -> set[str]:
+    """Returns the nodes that can be reached from `starts`, with these."""
+    found: set[str] = set()
+    waiting = list(starts)
+    while waiting:
+        node = waiting.pop()
+        if node not in found:
+            found.add(node)
+            waiting += graph[node]
+    return found
+
+
+def _reversed(graph: Graph) -> dict[str, list[str]]:
+    after: dict[str, list[str]] = {node: [] for node in graph}
+    for node, before in graph.items():
+        for upstream in before:
+            after[upstream].append(node)
+    return after

@@ -1,0 +1,118 @@
+"""The record of a run, `runs/<run id>/run.json`: what was asked for, and how it ended.
+
+What happened within the graph is in the metadata store (`pipeline.runs` reads both). The record also tells of runs that
+ended before the graph began, which the metadata store knows nothing of.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from model.errors import ConfigurationError, DataError
+from model.settings import from_mapping, to_mapping
+from model.storage import write_json
+
+RunState = Literal["RUNNING", "COMPLETE", "FAILED", "INTERRUPTED"]
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRequest:
+    """What a person asked for, beside the configuration.
+
+    Attributes:
+      from_node: The node to begin with; None for the first.
+      to_node: The node to end with; None for the last.
+      resume: Whether to go on with the latest run that did not complete.
+      enable_cache: Whether nodes whose inputs did not change are served from the cache.
+    """
+
+    from_node: str | None = None
+    to_node: str | None = None
+    resume: bool = False
+    enable_cache: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRecord:
+    """The content of `run.json`.
+
+    Attributes:
+      run_id: The run's name.
+      pipeline: The pipeline's name: configuration and corpus.
+      config: The whole configuration, as plain values, with absolute paths.
+      started: When it began: UTC, ISO 8601.
+      request: What was asked for beside the configuration.
+      state: RUNNING until the run has ended. A run whose process is gone without a word stays so; `pipeline.runs`
+        tells it from one that is under way.
+      digests: sha256 of what the run depended on, by name: `config`, `corpus`, `checkpoint`.
+      nodes: The ids of the graph's nodes, in the order in which they run; empty until the graph was built.
+      base_run_id: The run whose outputs were reused by a partial or resumed run.
+      exit_code: Of the command; None while it runs.
+      message: The sentence that a failed run ended with.
+      seconds: How long it took.
+      peak_memory_bytes: The most memory that one of its processes had resident.
+      versions: Of w2v2 and of Python.
+      format_version: Of this file.
+    """
+
+    run_id: str
+    pipeline: str
+    config: dict[str, Any]
+    started: str
+    request: RunRequest = dataclasses.field(default_factory=RunRequest)
+    state: RunState = "RUNNING"
+    digests: dict[str, str] = dataclasses.field(default_factory=dict)
+    nodes: tuple[str, ...] = ()
+    base_run_id: str | None = None
+    exit_code: int | None = None
+    message: str = ""
+    seconds: float | None = None
+    peak_memory_bytes: int | None = None
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    format_version: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class RunDirectory:
+    """The files of one run.
+
+    Attributes:
+      path: The directory, named by the run's id.
+    """
+
+    path: Path
+
+    @property
+    def record_file(self) -> Path:
+        """The record, JSON."""
+        return self.path / "run.json"
+
+    @property
+    def log_file(self) -> Path:
+        """What the frameworks say."""
+        return self.path / "log.txt"
+
+    @property
+    def events_file(self) -> Path:
+        """What the run reports, one JSON object a line."""
+        return self.path / "events.jsonl"
+
+    def write(self, record: RunRecord) -> None:
+        """Writes the record; a reader sees the old one or the new one."""
+        write_json(self.record_file, to_mapping(record))
+
+    def read(self) -> RunRecord:
+        """Reads the record.
+
+        Raises:
+          DataError: it is missing, or is not what `write` wrote.
+        """
+        try:
+            return from_mapping(RunRecord, json.loads(self.record_file.read_text(encoding="utf-8")), "run")
+        except FileNotFoundError as error:
+            raise DataError(f"A run must have a record, and {self.record_file} is missing.") from error
+        except (ValueError, ConfigurationError) as error:
+            raise DataError(f"{self.record_file} is no record of a run: {error}") from error

@@ -1,0 +1,332 @@
+"""What the metadata store and the records say of runs, their nodes, gates and released models.
+
+Reading never writes: where there is no metadata store, none is made.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from model.errors import DataError, UsageError
+from pipeline.nodes import FORMAT_BY_PUSHER
+from pipeline.record import RunDirectory, RunRecord
+from pipeline.workspace import Workspace
+
+NodeState = Literal["COMPLETE", "CACHED", "FAILED", "RUNNING", "INTERRUPTED", "NOT_RUN"]
+FINISHED_STATES = frozenset({"COMPLETE", "CACHED"})
+
+_EVALUATION_TYPE = "Evaluation"
+_PUSHED_MODEL_TYPE = "PushedModel"
+_PIPELINE_RUN_CONTEXT = "pipeline_run"
+_NODE_CONTEXT = "node"
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredArtifact:
+    """An artifact as the metadata store has it.
+
+    Attributes:
+      key: The output of the node that made it.
+      type_name: Its type.
+      uri: Where it lies.
+      properties: Its custom properties.
+    """
+
+    key: str
+    type_name: str
+    uri: str
+    properties: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeEntry:
+    """A node of a run.
+
+    Attributes:
+      id: Of the node.
+      state: COMPLETE: it ran; CACHED: an earlier output was taken; INTERRUPTED: the run ended while it ran.
+      seconds: From its start to its end; None where it did not run to its end.
+      outputs: The artifacts that it made, or that were taken from an earlier run.
+    """
+
+    id: str
+    state: NodeState
+    seconds: float | None = None
+    outputs: tuple[StoredArtifact, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain values; `artifacts` are lists of places by output."""
+        artifacts: dict[str, list[str]] = {}
+        for artifact in self.outputs:
+            artifacts.setdefault(artifact.key, []).append(artifact.uri)
+        return {"id": self.id, "state": self.state, "seconds": self.seconds, "artifacts": artifacts}
+
+
+@dataclasses.dataclass(frozen=True)
+class Release:
+    """A released model.
+
+    Attributes:
+      path: Where it lies.
+      version: Of this release, a number.
+      digest: The release digest.
+      pushed: Whether this run published it; otherwise it was there already.
+      reason: Why it was published, or why nothing was.
+    """
+
+    path: str
+    version: str
+    digest: str
+    pushed: bool
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class RunEntry:
+    """A run, as `w2v2 runs` shows it.
+
+    Attributes:
+      record: What was asked for, and how it ended.
+      state: As in the record; INTERRUPTED where the record says RUNNING and the process is gone.
+      nodes: In the order in which they run; empty where the graph was not built.
+      verdict: ACCEPT, REJECT or NEEDS_REVIEW; None where nothing was evaluated.
+      wer: Word error rate by subset, as a fraction.
+      gates: The checks, as `gate.json` lists them.
+      releases: By format: `saved_model`, `onnx`.
+      report: The HTML report.
+      log: The frameworks' log.
+    """
+
+    record: RunRecord
+    state: str
+    nodes: tuple[NodeEntry, ...]
+    verdict: str | None
+    wer: Mapping[str, float]
+    gates: tuple[Mapping[str, Any], ...]
+    releases: Mapping[str, Release]
+    report: str | None
+    log: str
+
+    @property
+    def run_id(self) -> str:
+        """The run's name."""
+        return self.record.run_id
+
+    @property
+    def pipeline(self) -> str:
+        """The pipeline's name."""
+        return self.record.pipeline
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain values, for `w2v2 runs --json`."""
+        return {
+            "run_id": self.run_id,
+            "pipeline": self.pipeline,
+            "state": self.state,
+            "message": self.record.message,
+            "started": self.record.started,
+            "seconds": self.record.seconds,
+            "peak_memory_bytes": self.record.peak_memory_bytes,
+            "verdict": self.verdict,
+            "wer": dict(self.wer),
+            "gates": [dict(gate) for gate in self.gates],
+            "nodes": [node.to_json() for node in self.nodes],
+            "releases": {name: dataclasses.asdict(release) for name, release in self.releases.items()},
+            "report": self.report,
+            "log": self.log,
+        }
+
+
+def read_runs(workspace: Workspace, run_ids: Iterable[str] | None = None) -> list[RunEntry]:
+    """Returns runs, the newest first.
+
+    Args:
+      workspace: Where they lie.
+      run_ids: Which of them; None for all.
+
+    Raises:
+      DataError: a record or the metadata store cannot be read.
+    """
+    chosen = workspace.run_ids() if run_ids is None else sorted(run_ids, reverse=True)
+    records = [RunDirectory(workspace.runs_dir / run_id).read() for run_id in chosen]
+    holder = workspace.lock_holder()
+    under_way = holder.run_id if holder is not None else None
+    executions = _Store(workspace.metadata_file).nodes_by_run(chosen) if workspace.metadata_file.exists() else {}
+    return [
+        describe(record, executions.get(record.run_id, {}), record.run_id == under_way, workspace) for record in records
+    ]
+
+
+def read_run(workspace: Workspace, run_id: str) -> RunEntry:
+    """Returns one run, by its whole id."""
+    (entry,) = read_runs(workspace, [run_id])
+    return entry
+
+
+def latest_evaluated(runs: Iterable[RunEntry], workspace: Workspace) -> RunEntry:
+    """Returns the newest run that has a verdict.
+
+    Raises:
+      UsageError: none has.
+    """
+    for entry in runs:
+        if entry.verdict is not None:
+            return entry
+    raise UsageError(f"No run in {workspace.root} has evaluated a model yet; run one first with w2v2 run.")
+
+
+def describe(record: RunRecord, nodes: Mapping[str, NodeEntry], is_under_way: bool, workspace: Workspace) -> RunEntry:
+    """Puts together what a record and the metadata store say of a run.
+
+    Args:
+      record: The record.
+      nodes: The nodes that the metadata store knows of, by id.
+      is_under_way: Whether the run's process holds the lock.
+      workspace: Where the run lies.
+
+    Raises:
+      DataError: the evaluation's files cannot be read.
+    """
+    state = "INTERRUPTED" if record.state == "RUNNING" and not is_under_way else record.state
+    order = record.nodes or tuple(nodes)
+    entries = tuple(
+        _settled(nodes.get(node_id, NodeEntry(node_id, "NOT_RUN")), is_under_way and state == "RUNNING")
+        for node_id in order
+    )
+    evaluation = next((a for entry in entries for a in entry.outputs if a.type_name == _EVALUATION_TYPE), None)
+    verdict, wer, gates, report = _evaluation(Path(evaluation.uri)) if evaluation is not None else (None, {}, (), None)
+    return RunEntry(
+        record=record,
+        state=state,
+        nodes=entries,
+        verdict=verdict,
+        wer=wer,
+        gates=gates,
+        releases=_releases(entries),
+        report=report,
+        log=str(RunDirectory(workspace.runs_dir / record.run_id).log_file),
+    )
+
+
+def _settled(entry: NodeEntry, is_under_way: bool) -> NodeEntry:
+    """A node that is marked as running in a run that is not under way was interrupted."""
+    return dataclasses.replace(entry, state="INTERRUPTED") if entry.state == "RUNNING" and not is_under_way else entry
+
+
+def _releases(nodes: Iterable[NodeEntry]) -> dict[str, Release]:
+    releases: dict[str, Release] = {}
+    for node in nodes:
+        for artifact in node.outputs:
+            path = artifact.properties.get("pushed_destination")
+            if artifact.type_name == _PUSHED_MODEL_TYPE and node.id in FORMAT_BY_PUSHER and path:
+                releases[FORMAT_BY_PUSHER[node.id]] = Release(
+                    path=str(path),
+                    version=str(artifact.properties.get("pushed_version", "")),
+                    digest=str(artifact.properties.get("release_digest", "")),
+                    pushed=bool(artifact.properties.get("pushed", 0)),
+                    reason=str(artifact.properties.get("reason", "")),
+                )
+    return releases
+
+
+def _evaluation(directory: Path) -> tuple[str, dict[str, float], tuple[Mapping[str, Any], ...], str]:
+    """Returns verdict, WER by subset, gates and the place of the report of an Evaluation artifact."""
+    try:
+        gate = json.loads((directory / "gate.json").read_text(encoding="utf-8"))
+        metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
+        wer = {name: float(split["wer"]) for name, split in metrics["splits"].items()}
+        return gate["verdict"], wer, tuple(gate["checks"]), str(directory / "report.html")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"An evaluation must hold gate.json and metrics.json; those in {directory} cannot be read"
+            f" ({type(error).__name__}: {error}); run again with --no-cache."
+        ) from error
+
+
+class _Store:
+    """Reads TFX's contexts, executions and artifacts from a metadata store."""
+
+    def __init__(self, path: Path) -> None:
+        from ml_metadata import errors
+        from ml_metadata.metadata_store import metadata_store
+        from ml_metadata.proto import metadata_store_pb2
+
+        self._proto = metadata_store_pb2
+        config = metadata_store_pb2.ConnectionConfig()
+        config.sqlite.filename_uri = str(path)
+        config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
+        try:
+            self._store = metadata_store.MetadataStore(config)
+        except errors.StatusError as error:
+            raise DataError(f"{path} must be a metadata store, and cannot be read as one: {error}.") from error
+
+    def nodes_by_run(self, run_ids: Iterable[str]) -> dict[str, dict[str, NodeEntry]]:
+        """Returns the executed nodes of runs, by run and by the node's id."""
+        wanted = set(run_ids)
+        contexts = self._store.get_contexts()
+        type_names = {kind.id: kind.name for kind in self._store.get_context_types()}
+        node_of_execution = {
+            # The context of a node is named <pipeline>.<node>; a pipeline's name has no dot in it.
+            execution.id: context.name.partition(".")[2]
+            for context in contexts
+            if type_names.get(context.type_id) == _NODE_CONTEXT
+            for execution in self._store.get_executions_by_context(context.id)
+        }
+        executions_by_run = {
+            context.name: self._store.get_executions_by_context(context.id)
+            for context in contexts
+            if type_names.get(context.type_id) == _PIPELINE_RUN_CONTEXT and context.name in wanted
+        }
+        outputs = self._outputs([e.id for executions in executions_by_run.values() for e in executions])
+        return {
+            run_id: {
+                node_of_execution[execution.id]: self._node(
+                    node_of_execution[execution.id], execution, tuple(outputs.get(execution.id, ()))
+                )
+                for execution in sorted(executions, key=lambda e: e.id)
+                if execution.id in node_of_execution
+            }
+            for run_id, executions in executions_by_run.items()
+        }
+
+    def _node(self, node_id: str, execution: Any, outputs: tuple[StoredArtifact, ...]) -> NodeEntry:
+        states: dict[int, NodeState] = {
+            self._proto.Execution.COMPLETE: "COMPLETE",
+            self._proto.Execution.CACHED: "CACHED",
+            self._proto.Execution.FAILED: "FAILED",
+            self._proto.Execution.CANCELED: "INTERRUPTED",
+        }
+        state = states.get(execution.last_known_state, "RUNNING")
+        milliseconds = execution.last_update_time_since_epoch - execution.create_time_since_epoch
+        return NodeEntry(
+            id=node_id,
+            state=state,
+            seconds=None if state == "RUNNING" else milliseconds / 1000,
+            outputs=outputs if state in FINISHED_STATES else (),
+        )
+
+    def _outputs(self, execution_ids: list[int]) -> dict[int, list[StoredArtifact]]:
+        if not execution_ids:
+            return {}
+        kinds = (self._proto.Event.OUTPUT, self._proto.Event.INTERNAL_OUTPUT)
+        events = [e for e in self._store.get_events_by_execution_ids(execution_ids) if e.type in kinds]
+        artifacts = {a.id: a for a in self._store.get_artifacts_by_id(sorted({e.artifact_id for e in events}))}
+        outputs: dict[int, list[StoredArtifact]] = {}
+        for event in sorted(events, key=lambda e: e.artifact_id):
+            artifact = artifacts.get(event.artifact_id)
+            if artifact is None:
+                continue
+            key = next((step.key for step in event.path.steps if step.key), artifact.type)
+            properties = {
+                name: getattr(value, value.WhichOneof("value"))
+                for name, value in artifact.custom_properties.items()
+                if value.WhichOneof("value") in ("int_value", "double_value", "string_value", "bool_value")
+            }
+            outputs.setdefault(event.execution_id, []).append(
+                StoredArtifact(key, artifact.type, artifact.uri, properties)
+            )
+        return outputs
