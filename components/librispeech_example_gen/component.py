@@ -46,9 +46,7 @@ class LibriSpeechExampleGen(base_beam_component.BaseBeamComponent):
     SPEC_CLASS = LibriSpeechExampleGenSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
 
-    def __init__(
-        self, corpus_root: str, corpus_fingerprint: str, settings: IngestSettings, staging_dir: str
-    ) -> None:
+    def __init__(self, corpus_root: str, corpus_fingerprint: str, settings: IngestSettings, staging_dir: str) -> None:
         super().__init__(
             LibriSpeechExampleGenSpec(
                 corpus_root=corpus_root,

@@ -41,7 +41,10 @@ def test_the_files_are_those_that_the_manifest_names(directory):
     ("spoil", "message"),
     [
         (lambda d: (d / "vocab.json").unlink(), r"must hold vocab.json, and does not; copy it again"),
-        (lambda d: (d / "vocab.json").write_text("{}"), r"vocab.json must be as it was written, and its sha256 has changed"),
+        (
+            lambda d: (d / "vocab.json").write_text("{}"),
+            r"vocab.json must be as it was written, and its sha256 has changed",
+        ),
         (lambda d: (d / "MANIFEST.json").unlink(), r"must hold a whole MANIFEST.json, and .* does not"),
         (lambda d: (d / "MANIFEST.json").write_text("{"), r"must hold a whole MANIFEST.json"),
     ],

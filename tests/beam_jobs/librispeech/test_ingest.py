@@ -52,7 +52,11 @@ def test_every_utterance_becomes_a_record(corpus, tmp_path):
         "103", "7", "F", "dev-a", 16_000, "WORD NUMBER B",
     )  # fmt: skip
     assert set(records(tmp_path / "out", "train")) == {f"{s}-7-000{n}" for s in (101, 102) for n in range(3)}
-    assert {path.parent.name for path in shards(tmp_path / "out")} == {"Split-train", "Split-validation", "Split-test-a"}
+    assert {path.parent.name for path in shards(tmp_path / "out")} == {
+        "Split-train",
+        "Split-validation",
+        "Split-test-a",
+    }
     assert all(path.name.startswith("data_tfrecord-0000") for path in shards(tmp_path / "out"))
     assert (info["read"], info["written"], info["rejected"]) == (12, 12, 0)
     assert info["splits"]["train"] == {
@@ -196,7 +200,9 @@ def test_what_is_wrong_is_rejected_with_its_reason(corpus, tmp_path, spoil):
     assert str(corpus) not in rejects(tmp_path / "out")[name], "reasons hold no path of this machine"
     assert info["read"] == info["written"] + info["rejected"]
     assert info["rejected"] == 1
-    with pytest.raises(DataError, match=rf"At most 0.1 % of the utterances may be rejected, and 1 of {info['read']} were"):
+    with pytest.raises(
+        DataError, match=rf"At most 0.1 % of the utterances may be rejected, and 1 of {info['read']} were"
+    ):
         ingest(corpus, tmp_path / "strict", tmp_path / "staging", IngestSettings())
     assert not (tmp_path / "strict").exists()
 
@@ -222,7 +228,9 @@ def test_rate_channels_and_length_are_checked(corpus, tone, tmp_path):
 def test_a_split_of_which_nothing_is_left_fails(corpus, tmp_path):
     for path in (corpus / "test-a").rglob("*.flac"):
         path.write_bytes(b"fLaC nonsense")
-    with pytest.raises(DataError, match="The split test-a must hold an utterance, and all of its utterances were rejected"):
+    with pytest.raises(
+        DataError, match="The split test-a must hold an utterance, and all of its utterances were rejected"
+    ):
         ingest(corpus, tmp_path / "out", tmp_path / "staging", LENIENT)
 
 

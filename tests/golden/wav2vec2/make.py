@@ -63,9 +63,7 @@ def make(name: str, fields: dict[str, object]) -> None:
     loss = torch.zeros(())
     for index, (waveform, labels) in enumerate(zip(waveforms, LABELS, strict=True)):
         # One utterance at a time: the model with group norm knows no padding mask.
-        outputs = model(
-            torch.tensor(waveform)[None], labels=torch.tensor([labels]), output_hidden_states=True
-        )
+        outputs = model(torch.tensor(waveform)[None], labels=torch.tensor([labels]), output_hidden_states=True)
         backbone = model.wav2vec2
         with torch.no_grad():
             features = backbone.feature_extractor(torch.tensor(waveform)[None]).transpose(1, 2)

@@ -98,7 +98,9 @@ def test_half_precision_is_widened_exactly(checkpoint, tmp_path, dtype):
 
 
 def test_the_heads_of_pre_training_may_be_left_over(checkpoint, tmp_path):
-    change_tensors(checkpoint, lambda tensors: tensors.update({"quantizer.codevectors": np.zeros((1, 2, 3), np.float32)}))
+    change_tensors(
+        checkpoint, lambda tensors: tensors.update({"quantizer.codevectors": np.zeros((1, 2, 3), np.float32)})
+    )
     assert convert_checkpoint(checkpoint, tmp_path / "model")["unused"] == ["quantizer.codevectors"]
 
 
@@ -122,11 +124,20 @@ def with_nan(tensor):
 @pytest.mark.parametrize(
     ("spoiled", "message"),
     [
-        (spoil("lm_head.weight", remove=True), r"must hold every tensor .* missing: lm_head.weight; is it a fine-tuned"),
+        (
+            spoil("lm_head.weight", remove=True),
+            r"must hold every tensor .* missing: lm_head.weight; is it a fine-tuned",
+        ),
         (spoil("lm_head.extra", add=True), r"must have its place in the model; these have none: lm_head.extra;"),
-        (spoil("lm_head.bias", value=lambda t: t[:-1].copy()), r"lm_head.bias must have the shape \[32\] .* has \[31\]"),
+        (
+            spoil("lm_head.bias", value=lambda t: t[:-1].copy()),
+            r"lm_head.bias must have the shape \[32\] .* has \[31\]",
+        ),
         (spoil("lm_head.bias", value=with_nan), r"lm_head.bias of .* must be finite; it holds NaN"),
-        (spoil("lm_head.bias", value=lambda t: t.astype(np.int32)), r"lm_head.bias of .* must be one of float32, .* int32"),
+        (
+            spoil("lm_head.bias", value=lambda t: t.astype(np.int32)),
+            r"lm_head.bias of .* must be one of float32, .* int32",
+        ),
     ],
 )
 def test_a_tensor_that_does_not_fit_is_named(checkpoint, tmp_path, spoiled, message):
@@ -139,7 +150,9 @@ def test_a_tensor_that_does_not_fit_is_named(checkpoint, tmp_path, spoiled, mess
 def test_a_truncated_file_is_an_error(checkpoint, tmp_path):
     path = checkpoint / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(CheckpointError, match=r"model.safetensors must be a whole safetensors file: .*download it again"):
+    with pytest.raises(
+        CheckpointError, match=r"model.safetensors must be a whole safetensors file: .*download it again"
+    ):
         convert_checkpoint(checkpoint, tmp_path / "model")
 
 

@@ -22,7 +22,12 @@ def dataset():
 
 
 def test_bucket_lengths_are_whole_frames_rising_and_within_the_limit():
-    assert bucket_lengths([410, 500, 730, 1600, 5000], samples_per_frame=320, max_samples=2000) == [640, 960, 1600, 2240]
+    assert bucket_lengths([410, 500, 730, 1600, 5000], samples_per_frame=320, max_samples=2000) == [
+        640,
+        960,
+        1600,
+        2240,
+    ]
 
 
 def test_every_utterance_comes_once_padded_and_normalised():
@@ -35,9 +40,7 @@ def test_every_utterance_comes_once_padded_and_normalised():
             seen.append((row[0], samples))
             assert (waveform[samples:] == 0).all()
             ramp = np.arange(samples) / 32768
-            np.testing.assert_allclose(
-                waveform[:samples], (ramp - ramp.mean()) / np.sqrt(ramp.var() + 1e-7), atol=1e-4
-            )
+            np.testing.assert_allclose(waveform[:samples], (ramp - ramp.mean()) / np.sqrt(ramp.var() + 1e-7), atol=1e-4)
             assert (row[1 + row[0] % 3 :] == -1).all()
     assert sorted(seen) == list(enumerate(LENGTHS, start=1))
 

@@ -30,7 +30,9 @@ def test_loss_is_that_of_all_paths(labels, dense):
     logits = np.random.default_rng(3).normal(size=(5, 3)).astype(np.float32)
     losses, feasible = ctc_loss(logits[None], np.array([5]), np.array([labels]), BLANK, dense=dense)
     assert feasible.numpy().tolist() == [True]
-    np.testing.assert_allclose(losses.numpy(), [by_enumeration(logits, [label for label in labels if label >= 0])], rtol=1e-5)
+    np.testing.assert_allclose(
+        losses.numpy(), [by_enumeration(logits, [label for label in labels if label >= 0])], rtol=1e-5
+    )
 
 
 @settings(max_examples=15, deadline=None)

@@ -108,7 +108,9 @@ def test_a_frozen_feature_encoder_stays_as_it_is():
 def test_a_loss_that_is_no_number_stops_the_run():
     model = fresh()
     model.named_weights()["lm_head/kernel"].assign(np.full((16, 4), np.nan, np.float32))
-    with pytest.raises(DataError, match=r"loss must be a number, and is nan at step 1 .* lower train.peak_learning_rate"):
+    with pytest.raises(
+        DataError, match=r"loss must be a number, and is nan at step 1 .* lower train.peak_learning_rate"
+    ):
         run(model)
 
 

@@ -1,0 +1,75 @@
+"""The interface of OnnxPusher."""
+
+from __future__ import annotations
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.artifacts import Evaluation
+from components.code_fingerprint import code_fingerprint
+from components.onnx_pusher.executor import Executor
+
+
+class OnnxPusherSpec(ComponentSpec):
+    """Inputs, outputs and execution properties of OnnxPusher."""
+
+    PARAMETERS = {  # noqa: RUF012 — TFX reads it from the class
+        "destination": ExecutionParameter(type=str),
+        "name": ExecutionParameter(type=str),
+        "code_fingerprint": ExecutionParameter(type=str),
+    }
+    INPUTS = {  # noqa: RUF012
+        "model": ChannelParameter(type=standard_artifacts.Model),
+        "model_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
+        "evaluation": ChannelParameter(type=Evaluation),
+    }
+    OUTPUTS = {"pushed_model": ChannelParameter(type=standard_artifacts.PushedModel)}  # noqa: RUF012
+
+
+class OnnxPusher(base_component.BaseComponent):
+    """Publishes the ONNX folder of a release as a numbered version for onnxruntime, optimum and `w2v2 transcribe`.
+
+    `model.export.publish` draws the directory, and says what happens before a version appears in it. What is not
+    blessed is not published, and that is no failure.
+
+    Example:
+      >>> pusher = OnnxPusher(
+      ...     model=exporter.outputs["release"],
+      ...     model_blessing=evaluator.outputs["blessing"],
+      ...     evaluation=evaluator.outputs["evaluation"],
+      ...     destination="workspace/releases",
+      ...     name="wav2vec2-tiny",
+      ... )
+
+    Args:
+      model: ReleaseExporter's release.
+      model_blessing: The evaluator's judgement of that release.
+      evaluation: The evaluator's measurements: the model card is made of them, and the copy is compared with them.
+      destination: A directory on this machine.
+      name: The directory below it, for this model.
+    """
+
+    SPEC_CLASS = OnnxPusherSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        model: types.BaseChannel,
+        model_blessing: types.BaseChannel,
+        evaluation: types.BaseChannel,
+        destination: str,
+        name: str,
+    ) -> None:
+        super().__init__(
+            OnnxPusherSpec(
+                model=model,
+                model_blessing=model_blessing,
+                evaluation=evaluation,
+                destination=destination,
+                name=name,
+                code_fingerprint=code_fingerprint("components.onnx_pusher", "model.export"),
+                pushed_model=types.Channel(type=standard_artifacts.PushedModel),
+            )
+        )
