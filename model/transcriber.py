@@ -1,4 +1,4 @@
-"""Speech to text from a published ONNX version, with NumPy and onnxruntime; no TensorFlow, so that it starts at once."""
+"""Speech to text from a published ONNX version, by NumPy and onnxruntime; without TensorFlow it starts at once."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ class Transcriber:
         self.do_normalise = bool(preprocessor.get("do_normalize", True))
         self.min_samples = Wav2Vec2Config.from_file(self.directory / "config.json").min_samples
         self._session = _open_session(self.directory / _MODEL_FILE, num_threads)
-        outputs = self._session.get_outputs()[0].shape
-        if outputs[-1] != len(self.vocabulary.tokens):
+        scored = self._session.get_outputs()[0].shape[-1]
+        if scored != len(self.vocabulary.tokens):
             raise ReleaseError(
                 f"The model in {self.directory} must score the {len(self.vocabulary.tokens)} tokens of its vocab.json,"
-                f" and scores {outputs[-1]}; copy it again."
+                f" and scores {scored}; copy it again."
             )
 
     def transcribe(self, path: str | os.PathLike[str]) -> Transcription:
@@ -124,7 +124,9 @@ def _version_directory(directory: Path) -> Path:
         return directory
     version = pointer.read_text(encoding="utf-8").strip()
     if not version.isdecimal() or not (directory / version).is_dir():
-        raise ReleaseError(f"{pointer} must name a version that lies beside it, not {version!r}; copy {directory} again.")
+        raise ReleaseError(
+            f"{pointer} must name a version that lies beside it, not {version!r}; copy {directory} again."
+        )
     return directory / version
 
 
@@ -157,6 +159,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _open_session(path: Path, num_threads: int | None) -> Any:
     import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as states
 
     onnxruntime.set_default_logger_severity(_ONLY_ERRORS)
     options = onnxruntime.SessionOptions()
@@ -165,10 +168,18 @@ def _open_session(path: Path, num_threads: int | None) -> Any:
         options.intra_op_num_threads = num_threads
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        names = [*(value.name for value in session.get_inputs()), *(value.name for value in session.get_outputs())]
-    except Exception as error:  # noqa: BLE001 — onnxruntime's exceptions share no base but Exception
+    except (
+        states.Fail,
+        states.InvalidArgument,
+        states.InvalidGraph,
+        states.InvalidProtobuf,
+        states.NoSuchFile,
+        states.NotImplemented,
+        states.RuntimeException,
+    ) as error:
         reason = " ".join(str(error).split())
         raise ReleaseError(f"{path} must be a whole ONNX model: {reason}; copy it again.") from error
+    names = [value.name for value in (*session.get_inputs(), *session.get_outputs())]
     if names != ["input_values", "logits"]:
         raise ReleaseError(f"{path} must have the input input_values and the output logits, not {', '.join(names)}.")
     return session

@@ -11,6 +11,7 @@ A published version holds the files of one format at its root, with the same REL
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -73,7 +74,7 @@ class Release:
         write_json(Path(directory) / RELEASE_FILE, value)
 
 
-def read_release(directory: str | Path) -> Release:
+def read_release(directory: str | os.PathLike[str]) -> Release:
     """Reads the RELEASE.json of a directory; the files that it names are not looked at.
 
     Raises:

@@ -81,7 +81,7 @@ def decoded_texts(logits: tf.Tensor, num_frames: tf.Tensor, vocabulary: Vocabula
 
 
 def _letters(token: str) -> str:
-    """What a token adds to a text; all white space is the space here, because RE2's `\\s` knows that of ASCII only."""
+    """What a token adds to a text; white space becomes the space here, since RE2 knows only that of ASCII."""
     if token == WORD_DELIMITER_TOKEN:
         return " "
     return "" if token.startswith("<") and token.endswith(">") else re.sub(r"\s+", " ", token)
@@ -148,7 +148,8 @@ class _ReleasedModel(tf.__internal__.tracking.AutoTrackable):
         self.normalise.get_concrete_function(_WAVEFORMS, num_samples=_NUM_SAMPLES)
         self._score = tf.function(score, input_signature=[_named(_WAVEFORMS, "input_values")])
         self._score_with_lengths = tf.function(
-            score_with_lengths, input_signature=[_named(_WAVEFORMS, "input_values"), _named(_NUM_SAMPLES, "num_samples")]
+            score_with_lengths,
+            input_signature=[_named(_WAVEFORMS, "input_values"), _named(_NUM_SAMPLES, "num_samples")],
         )
         self._transcribe = tf.function(
             transcribe, input_signature=[_named(_WAVEFORMS, "waveform"), _named(_NUM_SAMPLES, "num_samples")]
