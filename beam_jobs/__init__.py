@@ -1,0 +1,1 @@
+"""Beam jobs, each runnable alone; they know nothing of TFX."""

@@ -1,0 +1,1 @@
+"""Thin TFX components: interface, executor, and the plain functions they call."""

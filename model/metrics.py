@@ -6,6 +6,7 @@ The alignment is jiwer's (Levenshtein); a rate is always errors over reference w
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -204,10 +205,6 @@ def align_words(reference: str, hypothesis: str) -> list[AlignedWord]:
     for chunk in jiwer.process_words(" ".join(words), " ".join(heard)).alignments[0]:
         left = words[chunk.ref_start_idx : chunk.ref_end_idx]
         right = heard[chunk.hyp_start_idx : chunk.hyp_end_idx]
-        for index in range(max(len(left), len(right))):
-            steps.append(
-                AlignedWord(
-                    chunk.type, left[index] if index < len(left) else "", right[index] if index < len(right) else ""
-                )
-            )
+        pairs = itertools.zip_longest(left, right, fillvalue="")
+        steps.extend(AlignedWord(chunk.type, word, other) for word, other in pairs)
     return steps

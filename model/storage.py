@@ -37,7 +37,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             yield temporary
             # mkstemp makes files that only the owner may read; a model is for everybody whom the umask allows.
             temporary.chmod(0o666 & ~_umask())
-            os.replace(temporary, final)
+            temporary.replace(final)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -60,11 +60,11 @@ def replacing_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.chmod(0o777 & ~_umask())
             if final.exists():
                 old = Path(tempfile.mkdtemp(prefix=f".{final.name}.old.", dir=final.parent))
-                os.replace(final, old / "content")
-                os.replace(temporary, final)
+                final.replace(old / "content")
+                temporary.replace(final)
                 shutil.rmtree(old)
             else:
-                os.replace(temporary, final)
+                temporary.replace(final)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -12,7 +12,9 @@ from model.errors import DataError
 
 TRAIN, VALIDATION = "train", "validation"
 _PREFIXES = (("train", TRAIN), ("dev", VALIDATION), ("test", ""))
-_LAYOUT = "<subset>/<speaker>/<chapter>/<speaker>-<chapter>-<number>.flac with <speaker>-<chapter>.trans.txt beside them"
+_LAYOUT = (
+    "<subset>/<speaker>/<chapter>/<speaker>-<chapter>-<number>.flac with <speaker>-<chapter>.trans.txt beside them"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +82,16 @@ def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None
         split = _split(subset)
         if split is None or not path.is_dir():
             continue
-        found.append(Chapter(f"{subset}/{speaker_id}/{chapter_id}", subset, speaker_id, chapter_id, genders.get(speaker_id, ""), split))
+        found.append(
+            Chapter(
+                f"{subset}/{speaker_id}/{chapter_id}",
+                subset,
+                speaker_id,
+                chapter_id,
+                genders.get(speaker_id, ""),
+                split,
+            )
+        )
         for file in sorted(path.iterdir()):
             status = file.stat()
             utterances += file.suffix == ".flac"
@@ -110,7 +121,9 @@ def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None
 def _root(directory: Path) -> Path:
     if not directory.is_dir():
         what = "is a file" if directory.exists() else "does not exist"
-        raise DataError(f"--corpus must be a directory that holds a corpus in LibriSpeech's layout; {directory} {what}.")
+        raise DataError(
+            f"--corpus must be a directory that holds a corpus in LibriSpeech's layout; {directory} {what}."
+        )
     inner = directory / "LibriSpeech"
     return inner.resolve() if inner.is_dir() else directory.resolve()
 

@@ -83,9 +83,7 @@ def _key(corpus: CorpusSummary, settings: IngestSettings) -> str:
     return hashlib.sha256(f"{RECORD_VERSION} {corpus.fingerprint} {digest(settings)}".encode()).hexdigest()
 
 
-def _run(
-    corpus: CorpusSummary, staging: Path, settings: IngestSettings, make_pipeline: Callable[[], Any]
-) -> None:
+def _run(corpus: CorpusSummary, staging: Path, settings: IngestSettings, make_pipeline: Callable[[], Any]) -> None:
     total = len(corpus.splits) * settings.num_shards_per_split
     # The unheard rejects are collected into one small file; its name sorts among the shards' results.
     unheard = staging / RESULTS_DIRECTORY / f"{_UNHEARD}.json"
@@ -165,11 +163,13 @@ def _collect(
 
 
 def _too_many(rejects: list[dict[str, str]], read: int, limit: float, path: Path) -> str:
-    shown = "; ".join(f"{reject['utterance_id']}: {reject['reason'].rstrip('.')}" for reject in rejects[:_SHOWN_REJECTS])
+    shown = "; ".join(
+        f"{reject['utterance_id']}: {reject['reason'].rstrip('.')}" for reject in rejects[:_SHOWN_REJECTS]
+    )
     more = f"; and {len(rejects) - _SHOWN_REJECTS} more" if len(rejects) > _SHOWN_REJECTS else ""
     return (
-        f"At most {100 * limit:g} % of the utterances may be rejected, and {len(rejects)} of {read} were ({shown}{more});"
-        f" mend or remove them (all are listed in {path}), or raise ingest.max_reject_fraction."
+        f"At most {100 * limit:g} % of the utterances may be rejected, and {len(rejects)} of {read} were ({shown}"
+        f"{more}); mend or remove them (all are listed in {path}), or raise ingest.max_reject_fraction."
     )
 
 

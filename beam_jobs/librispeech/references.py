@@ -70,7 +70,9 @@ def read_references(root: str | Path, chapter: Chapter, normaliser: str) -> list
         if name in transcripts:
             fault = "its transcript stands twice"
         if fault:
-            outcomes.append(Reject(name[:200], f"{transcripts_path}:{number}", f"In line {number}, {fault}.", chapter.split))
+            outcomes.append(
+                Reject(name[:200], f"{transcripts_path}:{number}", f"In line {number}, {fault}.", chapter.split)
+            )
             continue
         transcripts[name] = raw.decode("utf-8")
     sounds = {path.stem for path in directory.glob("*.flac")}

@@ -53,22 +53,21 @@ def write_shard(
     seen: set[str] = set()
     path.parent.mkdir(parents=True, exist_ok=True)
     # The temporary name is in the staging root: every file in Split-*/ is taken for a finished shard.
-    with replacing(staging / f"{split}-{name}") as temporary:
-        with tf.io.TFRecordWriter(str(temporary)) as writer:
-            for reference in sorted(references, key=lambda item: (item.utterance_id, item.path)):
-                if reference.utterance_id in seen:
-                    rejects.append(_reject(reference, "Its id stands twice in the corpus."))
-                    continue
-                seen.add(reference.utterance_id)
-                utterance = _read(root, reference, settings)
-                if isinstance(utterance, Reject):
-                    rejects.append(utterance)
-                    continue
-                writer.write(encode(utterance))
-                written += 1
-                samples += len(utterance.samples)
-                words += len(utterance.transcript.split())
-                speakers.add(utterance.speaker_id)
+    with replacing(staging / f"{split}-{name}") as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
+        for reference in sorted(references, key=lambda item: (item.utterance_id, item.path)):
+            if reference.utterance_id in seen:
+                rejects.append(_reject(reference, "Its id stands twice in the corpus."))
+                continue
+            seen.add(reference.utterance_id)
+            utterance = _read(root, reference, settings)
+            if isinstance(utterance, Reject):
+                rejects.append(utterance)
+                continue
+            writer.write(encode(utterance))
+            written += 1
+            samples += len(utterance.samples)
+            words += len(utterance.transcript.split())
+            speakers.add(utterance.speaker_id)
     (staging / f"{split}-{name}").replace(path)
     result = {
         "split": split,

@@ -39,9 +39,7 @@ class SyntheticCorpusSettings:
             f"corpus.synthetic.train_speakers must be at least 1, not {self.train_speakers}.",
         )
         for name in ("dev_speakers", "test_speakers"):
-            require(
-                getattr(self, name) >= 0, f"corpus.synthetic.{name} must be 0 or more, not {getattr(self, name)}."
-            )
+            require(getattr(self, name) >= 0, f"corpus.synthetic.{name} must be 0 or more, not {getattr(self, name)}.")
         require(
             self.speakers <= 400,
             f"corpus.synthetic can tell 400 speakers apart, and {self.speakers} are asked for; choose fewer.",

@@ -76,9 +76,7 @@ class Voice:
         self._parts = []
         # Lower case: espeak-ng spells some words in capitals letter by letter.
         content = text.lower().encode() + b"\0"
-        status = self._library.espeak_Synth(
-            content, len(content), 0, _POSITION_CHARACTER, 0, _CHARS_UTF8, None, None
-        )
+        status = self._library.espeak_Synth(content, len(content), 0, _POSITION_CHARACTER, 0, _CHARS_UTF8, None, None)
         if status != _OK or not self._parts:
             raise VoiceError(f"espeak-ng must speak {text!r} as {speaker.voice}, and answered {status}.")
         return np.concatenate(self._parts)

@@ -53,8 +53,8 @@ pipeline_tag: automatic-speech-recognition
 ---
 # wav2vec2-tiny-synthetic
 
-A Wav2Vec2 CTC model of {parameters:,} parameters, in the published PyTorch layout. It exists so that the pipeline can be
-tried without a download, and it is no speech recogniser for people's voices.
+A Wav2Vec2 CTC model of {parameters:,} parameters, in the published PyTorch layout. It exists so that the pipeline can
+be tried without a download, and it is no speech recogniser for people's voices.
 
 - Made by `python -m model.pretrained.warm_up` (seed {seed}): supervised training from random weights, {steps:,} steps,
   {minutes:.0f} minutes on 2 CPU cores. There was no self-supervised pre-training.

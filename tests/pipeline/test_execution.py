@@ -63,8 +63,9 @@ def Judge(
 ):
     number = int(Path(model.uri, "number").read_text())
     verdict = "ACCEPT" if number > 10 else "REJECT"
-    check = {"name": "number", "verdict": verdict, "measured": number, "threshold": 10, "reason": "It is what it is."}
-    Path(evaluation.uri, "gate.json").write_text(json.dumps({"verdict": verdict, "checks": [check]}))
+    check = {"name": "number", "outcome": "PASS", "measured": number, "threshold": 10, "reason": "It is what it is."}
+    gate = {"verdict": verdict, "checks": [check], "reasons": [check["reason"]]}
+    Path(evaluation.uri, "gate.json").write_text(json.dumps(gate))
     Path(evaluation.uri, "metrics.json").write_text(json.dumps({"splits": {"test-small": {"wer": number / 100}}}))
 
 
@@ -107,8 +108,7 @@ class House:
         ir = compile_pipeline(self._pipeline(number, cache), run_id)
         graph = graph_of(ir)
         record = self.write(record, nodes=tuple(graph))
-        past = [run for run in past_runs(self.workspace, "small") if run.run_id != run_id]
-        chosen = plan(graph, past) if plan else Plan(tuple(graph))
+        chosen = plan(graph, past_runs(self.workspace, record)) if plan else Plan(tuple(graph))
         record = self.write(record, base_run_id=chosen.base_run_id)
         try:
             execute(ir, chosen)
