@@ -186,10 +186,9 @@ def transcribe(
 ) -> int:
     """Write down what is said in sound files, with a released model."""
     from model.transcriber import Transcriber
-    from pipeline.releases import onnx_release
+    from pipeline.releases import newest_onnx_release
 
-    directory = onnx_release(_workspace(workspace), model)
-    transcriber = Transcriber(directory)
+    transcriber = Transcriber(newest_onnx_release(_workspace(workspace)) if model is None else model)
     results: list[dict[str, Any]] = []
     code = 0
     for path in audio:
@@ -213,7 +212,7 @@ def transcribe(
         if not as_json:
             sys.stdout.write(f"{path}\t{transcription.text}\n" if len(audio) > 1 else f"{transcription.text}\n")
     if as_json:
-        _print_json({"model": str(directory), "transcriptions": results})
+        _print_json({"model": str(transcriber.directory), "transcriptions": results})
     return code
 
 

@@ -44,6 +44,7 @@ _WORD_BY_STATE = {
     "INTERRUPTED": "interrupted",
     "NOT_RUN": "not run",
 }
+_MARK_BY_OUTCOME = {"PASS": ("✓", "green"), "FAIL": ("✗", "red"), "REVIEW": ("?", "yellow")}
 VERDICT_STYLES = {"ACCEPT": "bold green", "REJECT": "bold red", "NEEDS_REVIEW": "bold yellow"}
 _VERDICT_WORDS = {"ACCEPT": "ACCEPT", "REJECT": "REJECT", "NEEDS_REVIEW": "NEEDS REVIEW"}
 
@@ -243,20 +244,27 @@ def show_gates(console: Console, entry: RunEntry) -> None:
     wer = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     wer.add_column("  Word error rate", no_wrap=True)
     wer.add_column("", justify="right", no_wrap=True)
-    for subset, fraction in entry.wer.items():
-        wer.add_row(f"  {subset}", Text(format_percent(fraction), style="bold"))
+    wer.add_column("", no_wrap=True)
+    intervals = {gate["name"]: gate.get("interval") for gate in entry.gates}
+    for split, fraction in entry.wer.items():
+        interval = intervals.get(f"max_wer/{split}")
+        between = f"95 % interval {format_percent(interval[0])} to {format_percent(interval[1])}" if interval else ""
+        wer.add_row(f"  {split}", Text(format_percent(fraction), style="bold"), Text(between, style="dim"))
     console.print(wer)
     console.print()
     word = _VERDICT_WORDS.get(entry.verdict, entry.verdict)
     console.print(Text.assemble("  ", (f" {word} ", f"{VERDICT_STYLES.get(entry.verdict, 'bold')} reverse")))
     console.print()
+    checks = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
+    checks.add_column(no_wrap=True)
+    checks.add_column(overflow="fold")
     for gate in entry.gates:
-        mark, style = _gate_mark(str(gate.get("verdict", "")))
-        console.print(
-            Text.assemble(
-                "  ", (mark, style), " ", (str(gate.get("name", "")), "bold"), "  ", str(gate.get("reason", ""))
-            )
+        mark, style = _MARK_BY_OUTCOME.get(str(gate["outcome"]), ("·", "dim"))
+        dim = "dim" if gate["outcome"] == "NOT APPLICABLE" else ""
+        checks.add_row(
+            Text.assemble("  ", (mark, style), " ", (str(gate["name"]), dim)), Text(str(gate["reason"]), dim)
         )
+    console.print(checks)
     places = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
     places.add_column(no_wrap=True)
     places.add_column(overflow="fold")
@@ -269,12 +277,6 @@ def show_gates(console: Console, entry: RunEntry) -> None:
     places.add_row("  Log", display_path(entry.log))
     console.print()
     console.print(places)
-
-
-def _gate_mark(verdict: str) -> tuple[str, str]:
-    return {"ACCEPT": ("✓", "green"), "REJECT": ("✗", "red"), "NEEDS_REVIEW": ("?", "yellow")}.get(
-        verdict, ("·", "dim")
-    )
 
 
 def show_runs(console: Console, entries: Iterable[RunEntry]) -> None:
@@ -333,9 +335,9 @@ def display_path(path: str | Path) -> str:
         return str(absolute)
 
 
-def format_percent(fraction: float) -> str:
-    """Returns a fraction as a percentage with one decimal."""
-    return f"{100 * fraction:.1f} %"
+def format_percent(fraction: float | None) -> str:
+    """Returns a fraction as a percentage with one decimal; `no number` for None."""
+    return "no number" if fraction is None else f"{100 * fraction:.1f} %"
 
 
 def format_seconds(seconds: float | None) -> str:

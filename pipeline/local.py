@@ -30,6 +30,7 @@ from pipeline.config import PipelineConfig
 from pipeline.failure import explain
 from pipeline.partial_run import Graph, PastRun, Plan, plan_resume, plan_run
 from pipeline.record import RunDirectory, RunRecord
+from pipeline.runs import past_runs
 from pipeline.sources import find_sources
 from pipeline.workspace import Workspace
 
@@ -114,23 +115,6 @@ def plan_for(record: RunRecord, graph: Graph, past: Sequence[PastRun]) -> Plan:
     if record.request.resume:
         return plan_resume(graph, past, record.digests)
     return plan_run(graph, record.request.from_node, record.request.to_node, past, record.digests)
-
-
-def past_runs(workspace: Workspace, record: RunRecord) -> list[PastRun]:
-    """Returns the earlier runs of the same pipeline, the newest first."""
-    from pipeline.runs import FINISHED_STATES, read_runs
-
-    return [
-        PastRun(
-            run_id=entry.run_id,
-            complete=entry.state == "COMPLETE",
-            finished=frozenset(node.id for node in entry.nodes if node.state in FINISHED_STATES),
-            digests=entry.record.digests,
-            to_node=entry.record.request.to_node,
-        )
-        for entry in read_runs(workspace)
-        if entry.pipeline == record.pipeline and entry.run_id != record.run_id
-    ]
 
 
 def _schema_path(workspace: Workspace) -> str:

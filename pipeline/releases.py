@@ -7,39 +7,17 @@ from pathlib import Path
 from model.errors import UsageError
 from pipeline.workspace import Workspace
 
-_LATEST = "latest"
-_ONNX_FILE = Path("onnx") / "model.onnx"
 
-
-def onnx_release(workspace: Workspace, chosen: Path | None) -> Path:
-    """Returns the folder of a released ONNX model.
-
-    Args:
-      workspace: Where to look for the release that was published last.
-      chosen: A folder of a release, or one that holds versions; None for the newest in the workspace.
+def newest_onnx_release(workspace: Workspace) -> Path:
+    """Returns the folder of versions of the ONNX model that was released last.
 
     Raises:
-      UsageError: there is none.
+      UsageError: none was released yet.
     """
-    if chosen is not None:
-        folder = chosen.expanduser()
-        for candidate in (folder, _newest_version(folder), _newest_version(folder / "onnx")):
-            if candidate is not None and (candidate / _ONNX_FILE).is_file():
-                return candidate
+    pointers = sorted(workspace.releases_dir.glob("*/onnx/latest"), key=lambda path: path.stat().st_mtime_ns)
+    if not pointers:
         raise UsageError(
-            f"--model must be the folder of a released ONNX model, with {_ONNX_FILE} in it; {chosen} is not."
+            f"No model has been released in {workspace.root} yet; run w2v2 run until its verdict is ACCEPT, or name a"
+            " released ONNX folder with --model."
         )
-    pointers = sorted(workspace.releases_dir.glob(f"*/onnx/{_LATEST}"), key=lambda path: path.stat().st_mtime)
-    for pointer in reversed(pointers):
-        version = _newest_version(pointer.parent)
-        if version is not None and (version / _ONNX_FILE).is_file():
-            return version
-    raise UsageError(
-        f"No model has been released in {workspace.root} yet; run w2v2 run until its verdict is ACCEPT, or name a"
-        " released ONNX folder with --model."
-    )
-
-
-def _newest_version(folder: Path) -> Path | None:
-    pointer = folder / _LATEST
-    return folder / pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else None
+    return pointers[-1].parent

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from model.errors import DataError, UsageError
 from pipeline.nodes import FORMAT_BY_PUSHER
+from pipeline.partial_run import PastRun
 from pipeline.record import RunDirectory, RunRecord
 from pipeline.workspace import Workspace
 
@@ -94,8 +96,9 @@ class RunEntry:
       state: As in the record; INTERRUPTED where the record says RUNNING and the process is gone.
       nodes: In the order in which they run; empty where the graph was not built.
       verdict: ACCEPT, REJECT or NEEDS_REVIEW; None where nothing was evaluated.
-      wer: Word error rate by subset, as a fraction.
+      wer: Word error rate by test split, as a fraction; None where it is no number.
       gates: The checks, as `gate.json` lists them.
+      reasons: Those of the checks that decided.
       releases: By format: `saved_model`, `onnx`.
       report: The HTML report.
       log: The frameworks' log.
@@ -105,8 +108,9 @@ class RunEntry:
     state: str
     nodes: tuple[NodeEntry, ...]
     verdict: str | None
-    wer: Mapping[str, float]
+    wer: Mapping[str, float | None]
     gates: tuple[Mapping[str, Any], ...]
+    reasons: tuple[str, ...]
     releases: Mapping[str, Release]
     report: str | None
     log: str
@@ -134,6 +138,7 @@ class RunEntry:
             "verdict": self.verdict,
             "wer": dict(self.wer),
             "gates": [dict(gate) for gate in self.gates],
+            "reasons": list(self.reasons),
             "nodes": [node.to_json() for node in self.nodes],
             "releases": {name: dataclasses.asdict(release) for name, release in self.releases.items()},
             "report": self.report,
@@ -167,6 +172,21 @@ def read_run(workspace: Workspace, run_id: str) -> RunEntry:
     return entry
 
 
+def past_runs(workspace: Workspace, record: RunRecord) -> list[PastRun]:
+    """Returns what a partial run has to know of the earlier runs of its pipeline, the newest first."""
+    return [
+        PastRun(
+            run_id=entry.run_id,
+            complete=entry.state == "COMPLETE",
+            finished=frozenset(node.id for node in entry.nodes if node.state in FINISHED_STATES),
+            digests=entry.record.digests,
+            to_node=entry.record.request.to_node,
+        )
+        for entry in read_runs(workspace)
+        if entry.pipeline == record.pipeline and entry.run_id < record.run_id
+    ]
+
+
 def latest_evaluated(runs: Iterable[RunEntry], workspace: Workspace) -> RunEntry:
     """Returns the newest run that has a verdict.
 
@@ -198,16 +218,17 @@ def describe(record: RunRecord, nodes: Mapping[str, NodeEntry], is_under_way: bo
         for node_id in order
     )
     evaluation = next((a for entry in entries for a in entry.outputs if a.type_name == _EVALUATION_TYPE), None)
-    verdict, wer, gates, report = _evaluation(Path(evaluation.uri)) if evaluation is not None else (None, {}, (), None)
+    judged = _Judged() if evaluation is None else _read_evaluation(Path(evaluation.uri))
     return RunEntry(
         record=record,
         state=state,
         nodes=entries,
-        verdict=verdict,
-        wer=wer,
-        gates=gates,
+        verdict=judged.verdict,
+        wer=judged.wer,
+        gates=judged.gates,
+        reasons=judged.reasons,
         releases=_releases(entries),
-        report=report,
+        report=judged.report,
         log=str(RunDirectory(workspace.runs_dir / record.run_id).log_file),
     )
 
@@ -233,18 +254,39 @@ def _releases(nodes: Iterable[NodeEntry]) -> dict[str, Release]:
     return releases
 
 
-def _evaluation(directory: Path) -> tuple[str, dict[str, float], tuple[Mapping[str, Any], ...], str]:
-    """Returns verdict, WER by subset, gates and the place of the report of an Evaluation artifact."""
+@dataclasses.dataclass(frozen=True)
+class _Judged:
+    """What an Evaluation artifact says; without one, nothing."""
+
+    verdict: str | None = None
+    wer: Mapping[str, float | None] = dataclasses.field(default_factory=dict)
+    gates: tuple[Mapping[str, Any], ...] = ()
+    reasons: tuple[str, ...] = ()
+    report: str | None = None
+
+
+def _read_evaluation(directory: Path) -> _Judged:
     try:
         gate = json.loads((directory / "gate.json").read_text(encoding="utf-8"))
         metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
-        wer = {name: float(split["wer"]) for name, split in metrics["splits"].items()}
-        return gate["verdict"], wer, tuple(gate["checks"]), str(directory / "report.html")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return _Judged(
+            verdict=str(gate["verdict"]),
+            wer={name: _finite(split.get("wer")) for name, split in metrics["splits"].items()},
+            gates=tuple({**check, "measured": _finite(check["measured"])} for check in gate["checks"]),
+            reasons=tuple(gate["reasons"]),
+            report=str(directory / "report.html"),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"An evaluation must hold gate.json and metrics.json; those in {directory} cannot be read"
             f" ({type(error).__name__}: {error}); run again with --no-cache."
         ) from error
+
+
+def _finite(value: Any) -> float | None:
+    """Returns a number as it is, and None for what is none, so that the document stays JSON."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return value if is_number else None
 
 
 class _Store:

@@ -1,4 +1,7 @@
-"""The runner on a small TFX pipeline of its own: events, cache, failure, partial run, resume, and what runs.py reads."""
+"""The runner on a small TFX pipeline of its own: events, cache, failure, partial runs, resume; and reading them."""
+
+# TFX makes the annotations of components at run time.
+# pyright: reportInvalidTypeArguments=false, reportArgumentType=false
 
 import dataclasses
 import errno
@@ -38,7 +41,7 @@ def _fail_on_demand(trouble: str) -> None:
 
 
 @tfx.dsl.components.component
-def Source(
+def source_node(
     number: tfx.dsl.components.Parameter[int],
     model: tfx.dsl.components.OutputArtifact[standard_artifacts.Model],
 ):
@@ -46,7 +49,7 @@ def Source(
 
 
 @tfx.dsl.components.component
-def Double(
+def double_node(
     source: tfx.dsl.components.InputArtifact[standard_artifacts.Model],
     model: tfx.dsl.components.OutputArtifact[standard_artifacts.Model],
     trouble: tfx.dsl.components.Parameter[str],
@@ -57,7 +60,7 @@ def Double(
 
 
 @tfx.dsl.components.component
-def Judge(
+def judge_node(
     model: tfx.dsl.components.InputArtifact[standard_artifacts.Model],
     evaluation: tfx.dsl.components.OutputArtifact[Evaluation],
 ):
@@ -70,7 +73,7 @@ def Judge(
 
 
 @tfx.dsl.components.component
-def Publish(
+def publish_node(
     evaluation: tfx.dsl.components.InputArtifact[Evaluation],
     pushed_model: tfx.dsl.components.OutputArtifact[standard_artifacts.PushedModel],
 ):
@@ -130,10 +133,10 @@ class House:
         return {node.id: node.state for node in read_run(self.workspace, run_id).nodes}
 
     def _pipeline(self, number, cache):
-        source = Source(number=number)
-        double = Double(source=source.outputs["model"], trouble=str(self.trouble))
-        judge = Judge(model=double.outputs["model"])
-        publish = Publish(evaluation=judge.outputs["evaluation"]).with_id("OnnxPusher")
+        source = source_node(number=number)
+        double = double_node(source=source.outputs["model"], trouble=str(self.trouble))
+        judge = judge_node(model=double.outputs["model"])
+        publish = publish_node(evaluation=judge.outputs["evaluation"]).with_id("OnnxPusher")
         return tfx.dsl.Pipeline(
             pipeline_name="small",
             pipeline_root=str(self.workspace.pipelines_dir / "small"),
@@ -153,7 +156,7 @@ def house(tmp_path, monkeypatch):
 def test_each_node_is_reported_as_it_starts_and_ends(house):
     house.run()
     events = [(event["event"], event["node"]) for event in house.events()]
-    nodes = ["Source", "Double", "Judge", "OnnxPusher"]
+    nodes = ["source_node", "double_node", "judge_node", "OnnxPusher"]
     assert events == [(kind, node) for node in nodes for kind in ("node_started", "node_finished")]
     finished = [event for event in house.events() if event["event"] == "node_finished"]
     assert [event["cached"] for event in finished] == [False] * 4
@@ -168,7 +171,7 @@ def test_a_run_is_read_back_from_the_metadata_store(house):
     assert entry["verdict"] == "ACCEPT"
     assert entry["wer"] == {"test-small": 0.14}
     assert [gate["measured"] for gate in entry["gates"]] == [14]
-    assert [node["id"] for node in entry["nodes"]] == ["Source", "Double", "Judge", "OnnxPusher"]
+    assert [node["id"] for node in entry["nodes"]] == ["source_node", "double_node", "judge_node", "OnnxPusher"]
     assert {node["state"] for node in entry["nodes"]} == {"COMPLETE"}
     (uri,) = entry["nodes"][1]["artifacts"]["model"]
     assert Path(uri, "number").read_text() == "14"
@@ -224,14 +227,14 @@ def test_a_node_that_fails_ends_the_run_and_leaves_no_half_output(house, trouble
     assert re.match(message, failure.message)
     failed = read_runs(house.workspace)[0]
     assert {node.id: node.state for node in failed.nodes} == {
-        "Source": "COMPLETE",
-        "Double": "FAILED",
-        "Judge": "NOT_RUN",
+        "source_node": "COMPLETE",
+        "double_node": "FAILED",
+        "judge_node": "NOT_RUN",
         "OnnxPusher": "NOT_RUN",
     }
     assert failed.verdict is None
     assert house.events()[-1]["event"] == "node_failed"
-    assert house.events()[-1]["node"] == "Double"
+    assert house.events()[-1]["node"] == "double_node"
     assert [path.parent.name for path in house.workspace.pipelines_dir.rglob("half")] == [
         Path(read_run(house.workspace, good).nodes[1].outputs[0].uri).name
     ]
@@ -246,9 +249,9 @@ def test_resume_goes_on_with_the_node_that_failed(house):
         cache=False, request=RunRequest(resume=True), plan=lambda graph, past: plan_resume(graph, past, DIGESTS)
     )
     assert house.states(resumed) == {
-        "Source": "CACHED",
-        "Double": "COMPLETE",
-        "Judge": "COMPLETE",
+        "source_node": "CACHED",
+        "double_node": "COMPLETE",
+        "judge_node": "COMPLETE",
         "OnnxPusher": "COMPLETE",
     }
     assert read_run(house.workspace, resumed).verdict == "ACCEPT"
@@ -258,12 +261,12 @@ def test_a_partial_run_takes_earlier_outputs_of_an_earlier_run(house):
     first = house.run(number=7)
     # The source would now give another number; it is not asked.
     second = house.run(
-        number=3, cache=False, plan=lambda graph, past: plan_run(graph, "Double", "Judge", past, DIGESTS)
+        number=3, cache=False, plan=lambda graph, past: plan_run(graph, "double_node", "judge_node", past, DIGESTS)
     )
     assert house.states(second) == {
-        "Source": "CACHED",
-        "Double": "COMPLETE",
-        "Judge": "COMPLETE",
+        "source_node": "CACHED",
+        "double_node": "COMPLETE",
+        "judge_node": "COMPLETE",
         "OnnxPusher": "NOT_RUN",
     }
     entry = read_run(house.workspace, second)
@@ -272,11 +275,11 @@ def test_a_partial_run_takes_earlier_outputs_of_an_earlier_run(house):
 
 
 def test_a_run_may_end_early(house):
-    run_id = house.run(plan=lambda graph, past: plan_run(graph, None, "Double", past, DIGESTS))
+    run_id = house.run(plan=lambda graph, past: plan_run(graph, None, "double_node", past, DIGESTS))
     assert house.states(run_id) == {
-        "Source": "COMPLETE",
-        "Double": "COMPLETE",
-        "Judge": "NOT_RUN",
+        "source_node": "COMPLETE",
+        "double_node": "COMPLETE",
+        "judge_node": "NOT_RUN",
         "OnnxPusher": "NOT_RUN",
     }
     entry = read_run(house.workspace, run_id)

@@ -6,12 +6,14 @@ from model.errors import DataError, DiskFullError, UsageError
 from pipeline.failure import explain
 
 
-def raised(make):
-    try:
-        make()
-    except Exception as error:
-        return error
-    raise AssertionError("nothing was raised")
+def while_handling(inner, outer):
+    outer.__context__ = inner
+    return outer
+
+
+def caused_by(inner, outer):
+    outer.__cause__ = inner
+    return outer
 
 
 def test_an_error_of_ours_is_its_own_sentence():
@@ -20,15 +22,10 @@ def test_an_error_of_ours_is_its_own_sentence():
     assert failure.message == "Audio must be mono; it has 2 channels; mix it down."
 
 
-def test_an_error_of_ours_is_found_below_what_frameworks_raise():
-    def wrap():
-        try:
-            raise UsageError("Choose another name.")
-        except UsageError:
-            raise RuntimeError("executor failed") from None
-
-    assert explain(raised(wrap)).message == "Choose another name."
-    assert explain(raised(wrap)).exit_code == 2
+@pytest.mark.parametrize("wrap", [while_handling, caused_by])
+def test_an_error_of_ours_is_found_below_what_frameworks_raise(wrap):
+    failure = explain(wrap(UsageError("Choose another name."), RuntimeError("executor failed")))
+    assert (failure.message, failure.exit_code) == ("Choose another name.", 2)
 
 
 def test_beams_step_is_not_shown():
@@ -37,13 +34,8 @@ def test_beams_step_is_not_shown():
 
 
 def test_the_outermost_of_ours_is_told():
-    def wrap():
-        try:
-            raise UsageError("inner")
-        except UsageError as error:
-            raise DataError("outer") from error
-
-    assert (explain(raised(wrap)).message, explain(raised(wrap)).exit_code) == ("outer", 3)
+    failure = explain(caused_by(UsageError("inner"), DataError("outer")))
+    assert (failure.message, failure.exit_code) == ("outer", 3)
 
 
 @pytest.mark.parametrize(
@@ -56,25 +48,14 @@ def test_the_outermost_of_ours_is_told():
     ],
 )
 def test_a_full_disk_is_told_whatever_else_it_made_fail(cause):
-    def wrap():
-        try:
-            raise cause
-        except Exception as error:
-            raise DataError("The checkpoint cannot be read.") from error
-
-    failure = explain(raised(wrap), "/data/workspace")
+    failure = explain(caused_by(cause, DataError("The checkpoint cannot be read.")), "/data/workspace")
     assert failure.exit_code == 75
     assert failure.message.startswith("The file system under /data/workspace is full; free some space there")
 
 
 def test_a_full_disk_that_was_named_keeps_its_sentence():
-    def wrap():
-        try:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        except OSError as error:
-            raise DiskFullError("The file system under /a/b is full.") from error
-
-    assert explain(raised(wrap)).message == "The file system under /a/b is full."
+    error = caused_by(OSError(errno.ENOSPC, "No space left"), DiskFullError("The file system under /a/b is full."))
+    assert explain(error).message == "The file system under /a/b is full."
 
 
 def test_what_nobody_foresaw_is_named_by_type_and_first_line():

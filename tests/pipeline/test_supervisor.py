@@ -1,0 +1,254 @@
+"""The parent's side of a run, with small scripts in place of the run's process."""
+
+import dataclasses
+import io
+import json
+import os
+import signal
+import sys
+import threading
+import time
+
+import pytest
+from rich.console import Console
+
+from model.errors import TryAgainError
+from pipeline.config import load_config
+from pipeline.display import RunDisplay
+from pipeline.record import RunDirectory, RunRequest
+from pipeline.runs import read_runs
+from pipeline.supervisor import ProcessResult, failure_of, start_run, supervise
+from pipeline.workspace import Workspace
+
+# What a script needs to speak like pipeline.local.
+PRELUDE = """
+import json, os, signal, sys, time
+from model.progress import emit
+descriptor = int(sys.argv[sys.argv.index("--outcome-descriptor") + 1])
+def end(**outcome):
+    os.write(descriptor, json.dumps(outcome).encode())
+    sys.exit(outcome.get("exit_code", 0))
+"""
+
+
+@pytest.fixture
+def follow(tmp_path):
+    """Runs a script as the process of a run; returns the result and what the terminal showed."""
+
+    def run(script):
+        screen = io.StringIO()
+        directory = RunDirectory(tmp_path / "run")
+        directory.path.mkdir(exist_ok=True)
+        display = RunDisplay(Console(file=screen, width=120))
+        result = supervise([sys.executable, "-c", PRELUDE + script], directory, display)
+        return result, screen.getvalue()
+
+    return run
+
+
+def test_stages_and_nodes_are_shown_one_line_each(follow):
+    result, screen = follow(
+        """
+emit("stage", {"text": "Preparing the corpus"})
+emit("node_started", {"node": "Transform"})
+emit("progress", {"done": 3, "total": 7, "unit": "files", "text": ""})
+emit("node_finished", {"node": "Transform", "seconds": 12.4, "cached": False})
+emit("node_started", {"node": "Trainer"})
+emit("node_finished", {"node": "Trainer", "seconds": 0.1, "cached": True})
+print("chatter")
+end(ok=True)
+"""
+    )
+    assert failure_of(result) is None
+    lines = [line.split() for line in screen.splitlines()]
+    assert lines[0][:4] == ["✓", "Preparing", "the", "corpus"]
+    assert lines[1:] == [["✓", "Transform", "12", "s"], ["✓", "Trainer", "cached"]]
+    assert result.peak_memory_bytes > 1_000_000
+    assert 0 < result.seconds < 60
+
+
+def test_chatter_goes_to_the_log(follow, tmp_path):
+    _, screen = follow("print('out'); print('err', file=sys.stderr); end(ok=True)")
+    assert (tmp_path / "run" / "log.txt").read_text() in ("out\nerr\n", "err\nout\n")
+    assert screen == ""
+
+
+def test_a_failure_is_told_with_its_exit_code(follow):
+    result, screen = follow(
+        """
+emit("node_started", {"node": "Trainer"})
+emit("node_failed", {"node": "Trainer", "seconds": 3.0, "message": "x"})
+end(ok=False, exit_code=3, message="Audio must be mono.", expected=True)
+"""
+    )
+    failure = failure_of(result)
+    assert failure is not None
+    assert (failure.exit_code, failure.message) == (3, "Audio must be mono.")
+    assert screen.split() == ["✗", "Trainer", "3.0", "s", "failed"]
+
+
+def test_an_error_that_was_not_foreseen_points_to_the_log(follow):
+    result, _ = follow("end(ok=False, exit_code=1, message='KeyError: 3', expected=False)")
+    failure = failure_of(result)
+    assert failure is not None
+    assert failure.exit_code == 1
+    assert failure.message == "The run failed with an error that was not foreseen (KeyError: 3); the log tells more."
+
+
+def test_a_process_that_is_killed_names_memory_and_the_node(follow):
+    result, screen = follow("emit('node_started', {'node': 'Trainer'}); os.kill(os.getpid(), signal.SIGKILL)")
+    failure = failure_of(result)
+    assert failure is not None
+    assert failure.exit_code == 75
+    assert failure.message.startswith("The run was killed during Trainer, most likely because the machine's memory ran")
+    assert screen.split()[:2] == ["✗", "Trainer"]
+
+
+def test_a_process_that_crashes_names_the_signal(follow):
+    result, _ = follow("os.kill(os.getpid(), signal.SIGSEGV)")
+    failure = failure_of(result)
+    assert failure is not None
+    assert (failure.exit_code, failure.message) == (1, "The process of the run crashed (SIGSEGV); the log tells more.")
+
+
+@pytest.mark.parametrize("code", [0, 7])
+def test_a_process_that_says_nothing_is_no_success(follow, code):
+    result, _ = follow(f"sys.exit({code})")
+    failure = failure_of(result)
+    assert failure is not None
+    assert failure.exit_code == 1
+    assert failure.message == (f"The process of the run ended without a result (exit code {code}); the log tells more.")
+
+
+def _signal_when_ready(path, number, times=1):
+    def wait():
+        deadline = time.monotonic() + 30
+        while not path.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        for _ in range(times):
+            os.kill(os.getpid(), number)
+            time.sleep(0.3)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+def test_a_stop_is_handed_on_and_said(follow, tmp_path, number, exit_code):
+    ready = tmp_path / "ready"
+    thread = _signal_when_ready(ready, number)
+    result, screen = follow(
+        f"""
+def stop(*_):
+    end(ok=False, exit_code=75, message="stopped", expected=True)
+signal.signal(signal.SIGTERM, stop)
+emit("node_started", {{"node": "Trainer"}})
+open({str(ready)!r}, "w").close()
+time.sleep(60)
+"""
+    )
+    thread.join()
+    failure = failure_of(result)
+    assert failure is not None
+    assert failure.exit_code == exit_code
+    assert failure.message == "The run was stopped during Trainer; w2v2 run --resume goes on where it was."
+    assert screen.split()[-1] == "interrupted"
+    assert result.seconds < 30
+
+
+def test_a_second_signal_ends_a_process_that_does_not_listen_and_what_it_started(follow, tmp_path):
+    ready = tmp_path / "ready"
+    thread = _signal_when_ready(ready, signal.SIGINT, times=2)
+    result, _ = follow(
+        f"""
+import subprocess
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+helper = subprocess.Popen(["sleep", "60"])
+open({str(ready)!r}, "w").write(str(helper.pid))
+time.sleep(60)
+"""
+    )
+    thread.join()
+    failure = failure_of(result)
+    assert failure is not None
+    assert failure.exit_code == 130
+    assert result.return_code == -signal.SIGKILL
+    helper = int(ready.read_text())
+    deadline = time.monotonic() + 10
+    while _is_alive(helper) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _is_alive(helper)
+
+
+def _is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_the_signals_mean_what_they_meant_before(follow):
+    before = signal.getsignal(signal.SIGINT)
+    follow("end(ok=True)")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_stop_that_comes_too_late_does_not_undo_success():
+    result = ProcessResult(0, {"ok": True}, signal.SIGINT, None, 1.0, 1)
+    assert failure_of(result) is None
+
+
+class TestStartRun:
+    @pytest.fixture
+    def workspace(self, tmp_path):
+        return Workspace(tmp_path / "workspace")
+
+    @pytest.fixture
+    def start(self, workspace):
+        def run(**sources):
+            screen = io.StringIO()
+            config = load_config("smoke").with_sources(sources.get("corpus"), sources.get("checkpoint"))
+            code = start_run(workspace, config, RunRequest(), Console(file=screen, width=200))
+            return code, screen.getvalue()
+
+        return run
+
+    def test_a_missing_corpus_ends_in_one_sentence_and_a_record(self, start, workspace, tmp_path):
+        code, screen = start(corpus=str(tmp_path / "nothing"))
+        assert code == 3
+        sentence = f"--corpus must be a directory that holds a corpus in LibriSpeech's layout; {tmp_path}/nothing"
+        assert f"✗ {sentence}" in screen
+        assert "Traceback" not in screen
+        assert str(workspace.runs_dir) in screen
+        (entry,) = read_runs(workspace)
+        assert (entry.state, entry.nodes, entry.verdict) == ("FAILED", (), None)
+        assert entry.record.message.startswith(sentence)
+        assert (entry.record.exit_code, entry.record.request) == (3, RunRequest())
+        assert "DataError" in RunDirectory(workspace.runs_dir / entry.run_id).log_file.read_text()
+        assert not workspace.metadata_file.exists()
+
+    def test_a_workspace_that_is_in_use_is_refused_and_nothing_is_written(self, start, workspace):
+        workspace.create()
+        with (
+            workspace.lock("20260101T000000Z-aaaa"),
+            pytest.raises(TryAgainError, match=r"Only one run at a time .* run 20260101T000000Z-aaaa"),
+        ):
+            start()
+        assert workspace.run_ids() == []
+
+    def test_a_run_that_vanished_is_shown_as_interrupted(self, start, workspace, tmp_path):
+        start(corpus=str(tmp_path / "nothing"))
+        directory = RunDirectory(workspace.runs_dir / workspace.run_ids()[0])
+        directory.write(dataclasses.replace(directory.read(), state="RUNNING"))
+        assert read_runs(workspace)[0].state == "INTERRUPTED"
+        with workspace.lock(workspace.run_ids()[0]):
+            assert read_runs(workspace)[0].state == "RUNNING"
+
+    def test_the_configuration_is_kept_whole(self, start, workspace, tmp_path):
+        start(corpus=str(tmp_path / "nothing"))
+        text = json.loads(RunDirectory(workspace.runs_dir / workspace.run_ids()[0]).record_file.read_text())
+        assert text["config"]["train"]["steps"] == 4
+        assert text["config"]["corpus"]["source"] == str(tmp_path / "nothing")
+        assert text["pipeline"] == "smoke-nothing"
