@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfx import types
-from tfx.dsl.components.base import base_component, executor_spec
+from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
@@ -34,7 +34,7 @@ class WEREvaluatorSpec(ComponentSpec):
     }
 
 
-class WEREvaluator(base_component.BaseComponent):
+class WEREvaluator(base_beam_component.BaseBeamComponent):
     """Measures the word error rate of a release and decides whether it may be published.
 
     Example:
@@ -53,7 +53,7 @@ class WEREvaluator(base_component.BaseComponent):
     """
 
     SPEC_CLASS = WEREvaluatorSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
 
     def __init__(
         self,
