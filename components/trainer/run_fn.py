@@ -85,11 +85,15 @@ def fine_tune(
         bucket_quantiles(train_paths, transform), model.config.samples_per_frame, settings.max_samples
     )
     min_samples = model.config.min_samples
-    left_out = sum(
-        1 for _ in utterances(train_paths, transform).filter(lambda u: ~_fits(u, min_samples, settings.max_samples))
-    )
+    fitting = [bool(_fits(u, min_samples, settings.max_samples)) for u in utterances(train_paths, transform)]
+    if not any(fitting):
+        raise DataError(
+            f"The training split must hold an utterance of {min_samples} to {settings.max_samples} samples"
+            f" (train.max_samples); none of its {len(fitting)} is."
+        )
+    left_out = fitting.count(False)
     if left_out:
-        _LOG.warning("%d utterances are longer than %d samples and not trained on.", left_out, settings.max_samples)
+        _LOG.warning("%d utterances do not fit into %d samples and are not trained on.", left_out, settings.max_samples)
 
     def epoch(number: tf.Tensor) -> tf.data.Dataset:
         files = tf.random.experimental.stateless_shuffle(

@@ -8,6 +8,8 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from model.errors import DataError
+
 # Records that are parsed and transformed at once; audio makes them large.
 _PARSE_UTTERANCES = 16
 
@@ -26,8 +28,14 @@ def utterances(files: Sequence[str] | tf.Tensor, transform: tft.TFTransformOutpu
 
 
 def bucket_quantiles(files: Sequence[str], transform: tft.TFTransformOutput) -> list[int]:
-    """Returns the quantiles of the utterances' lengths that Transform found, in samples, the longest last."""
-    first = next(iter(_transformed(files, transform)))
+    """Returns the quantiles of the utterances' lengths that Transform found, in samples, the longest last.
+
+    Raises:
+      DataError: the files hold no utterance.
+    """
+    first = next(iter(_transformed(files, transform)), None)
+    if first is None:
+        raise DataError("The training split must hold an utterance; its files are empty.")
     return [int(length) for length in first["bucket_lengths"][0]]
 
 

@@ -1,0 +1,50 @@
+"""LibriSpeechExampleGen publishes splits, counts and fingerprint."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tfx.types import artifact_utils, standard_artifacts
+
+from beam_jobs.librispeech import IngestSettings, inspect_corpus
+from components.librispeech_example_gen.executor import Executor
+from model.errors import DataError
+from model.settings import to_json
+
+SUBSETS = {"train-a": ["101"], "dev-a": ["103"], "test-a": ["104"], "test-b": ["105"]}
+
+
+def run(corpus, tmp_path, fingerprint):
+    artifact = standard_artifacts.Examples()
+    artifact.uri = str(tmp_path / "examples")
+    properties = {
+        "corpus_root": str(corpus),
+        "corpus_fingerprint": fingerprint,
+        "settings": to_json(IngestSettings(num_shards_per_split=1)),
+        "staging_dir": str(tmp_path / "staging"),
+    }
+    Executor().Do({}, {"examples": [artifact]}, properties)
+    return artifact
+
+
+def test_the_artifact_tells_its_splits_and_counts(make_corpus, tmp_path):
+    corpus = make_corpus(SUBSETS)
+    fingerprint = inspect_corpus(corpus).fingerprint
+    artifact = run(corpus, tmp_path, fingerprint)
+    splits = ["test-a", "test-b", "train", "validation"]
+    assert artifact_utils.decode_split_names(artifact.split_names) == splits
+    assert artifact.get_int_custom_property("utterances") == 12
+    assert artifact.get_int_custom_property("rejected") == 0
+    assert artifact.get_string_custom_property("corpus_fingerprint") == fingerprint
+    files = sorted(
+        path.relative_to(artifact.uri).as_posix() for path in Path(artifact.uri).rglob("*") if path.is_file()
+    )
+    assert files == [
+        *(f"Split-{split}/data_tfrecord-00000-of-00001" for split in splits), "dataset_info.json", "rejects.jsonl",
+    ]  # fmt: skip
+    assert json.loads((Path(artifact.uri) / "dataset_info.json").read_text())["written"] == 12
+
+
+def test_a_corpus_that_changed_since_the_run_began_is_an_error(make_corpus, tmp_path):
+    with pytest.raises(DataError, match="must stay as it is while it is read, and it has changed; run again"):
+        run(make_corpus(SUBSETS), tmp_path, "another")

@@ -1,0 +1,115 @@
+"""Verification: agrees with what was measured, notices what is not, and cannot pass by having nothing to do."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+
+from model.directory import load_model
+from model.errors import ReleaseError
+from model.export.saved_model import export_saved_model
+from model.export.verify import main, verify, verify_in_fresh_process
+
+
+@pytest.fixture
+def probes(evaluation):
+    return evaluation / "probes.npz"
+
+
+def changed(probes, path, **arrays):
+    """A copy of the probes with other arrays; None leaves one out."""
+    values = {**np.load(probes), **arrays}
+    np.savez(path, **{name: value for name, value in values.items() if value is not None})
+    return path
+
+
+@pytest.mark.parametrize("format_", ["saved_model", "onnx"])
+def test_a_copy_agrees_in_a_fresh_process(release, probes, format_):
+    assert verify_in_fresh_process(format_, release / format_, probes) == 2
+
+
+def test_onnx_is_verified_without_tensorflow(release, probes):
+    code = (
+        "import sys; from model.export.verify import main; code = main(sys.argv[1:]);"
+        " assert not {'tensorflow', 'keras'} & set(sys.modules); sys.exit(code)"
+    )
+    command = [sys.executable, "-c", code, "onnx", str(release / "onnx"), str(probes), "--json"]
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert result.stderr == ""
+    document = json.loads(result.stdout)
+    assert document.pop("max_logit_difference") < 1e-5
+    assert document == {"format": "onnx", "probes": 2}
+
+
+def test_a_changed_weight_of_the_onnx_file_is_noticed(release, probes, tmp_path, capsys):
+    shutil.copytree(release / "onnx", tmp_path / "onnx")
+    path = tmp_path / "onnx" / "onnx" / "model.onnx"
+    model = onnx.load(path)
+    weight = next(constant for constant in model.graph.initializer if "layer_1/attention/q_proj" in constant.name)
+    weight.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weight) * 1.1, weight.name))
+    onnx.save(model, path)
+    assert main(["onnx", str(tmp_path / "onnx"), str(probes)]) == 3
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("The logits of probe 0 must be within 0.001 of what was measured; those of ")
+
+
+def test_a_changed_weight_of_the_saved_model_is_noticed(model_directories, probes, tmp_path):
+    loaded = load_model(model_directories["layer_pre_norm"])
+    bias = loaded.model.named_weights()["lm_head/bias"]
+    bias.assign(bias.numpy() + 0.002)
+    export_saved_model(loaded, tmp_path / "saved_model")
+    with pytest.raises(ReleaseError, match=r"logits of probe 0 must be within 0\.001 .*differ by 0\.00[12]"):
+        verify("saved_model", tmp_path / "saved_model", probes)
+
+
+@pytest.mark.parametrize("file", ["saved_model.pb", "variables/variables.index"])
+def test_a_saved_model_that_cannot_be_loaded_is_refused(release, probes, tmp_path, file):
+    shutil.copytree(release / "saved_model", tmp_path / "saved_model")
+    (tmp_path / "saved_model" / file).write_bytes(b"\0")
+    with pytest.raises(ReleaseError, match="must be a SavedModel that can be loaded"):
+        verify("saved_model", tmp_path / "saved_model", probes)
+
+
+def test_another_text_is_noticed(release, probes, tmp_path):
+    other = changed(probes, tmp_path / "probes.npz", onnx_text_1=np.array("SOMETHING ELSE"))
+    with pytest.raises(ReleaseError, match="The text of probe 1 must be 'SOMETHING ELSE', as was measured"):
+        verify("onnx", release / "onnx", other)
+
+
+def test_other_frames_are_noticed(release, probes, tmp_path):
+    other = changed(probes, tmp_path / "probes.npz", onnx_logits_0=np.zeros((23, 32), np.float32))
+    with pytest.raises(ReleaseError, match=r"probe 0 must have the shape \[23, 32\] .* gives \[24, 32\]"):
+        verify("onnx", release / "onnx", other)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        (dict.fromkeys(("waveform_0", "waveform_1")), "at least one probe with logits, and holds none"),
+        ({"onnx_logits_1": None}, "must be the evaluator's file of probes: .*onnx_logits_1"),
+        ({"onnx_logits_1": np.full((15, 32), np.nan)}, "The logits of probe 1 in .* must be numbers"),
+        (
+            {"onnx_logits_1": np.zeros((0, 32))},
+            "The logits of probe 1 in .* must be numbers, and there are none or NaN",
+        ),
+        ({"waveform_0": None}, "must be the evaluator's file of probes: .*waveform_0|probe"),
+    ],
+)
+def test_probes_that_can_prove_nothing_are_refused(release, probes, tmp_path, arrays, message):
+    with pytest.raises(ReleaseError, match=message):
+        verify("onnx", release / "onnx", changed(probes, tmp_path / "probes.npz", **arrays))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no archive", b"PK\x03\x04 cut off"])
+def test_a_file_of_probes_that_cannot_be_read_is_refused(release, tmp_path, content):
+    if content is not None:
+        (tmp_path / "probes.npz").write_bytes(content)
+    with pytest.raises(
+        ReleaseError, match=r"probes\.npz must be the evaluator's file of probes: .*; run the evaluator"
+    ):
+        verify("onnx", release / "onnx", tmp_path / "probes.npz")
