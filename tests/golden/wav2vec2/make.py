@@ -4,11 +4,13 @@
 
 For each variant of the architecture it writes a tiny checkpoint in the published layout, with random weights, and what
 transformers' model gives for two utterances: the output of each module, and the CTC loss with its gradients. Versions
-are written to `versions.json`.
+are written to `versions.json`. `--full DIR` writes the published base architecture, at its full size and without
+gradients, to another directory; `make parity` uses it.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 from pathlib import Path
@@ -26,18 +28,22 @@ VARIANTS = {
 }
 
 
-def make(name: str, fields: dict[str, object]) -> None:
+TINY = {
+    "conv_dim": (12, 12, 16, 16, 16, 16, 24),
+    "hidden_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 48,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 4,
+}
+
+
+def make(directory: Path, fields: dict[str, object], noise: float, gradients: bool) -> None:
     """Writes one variant."""
     torch.manual_seed(20)
     config = transformers.Wav2Vec2Config(
         vocab_size=32,
-        conv_dim=(12, 12, 16, 16, 16, 16, 24),
-        hidden_size=24,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=48,
-        num_conv_pos_embeddings=16,
-        num_conv_pos_embedding_groups=4,
         attn_implementation="eager",
         ctc_loss_reduction="sum",
         hidden_dropout=0.0,
@@ -53,8 +59,7 @@ def make(name: str, fields: dict[str, object]) -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             # Biases and norms begin at 0 and 1, where a wrong order of axes or a swapped pair would not be seen.
-            parameter.add_(0.1 * torch.randn_like(parameter))
-    directory = HERE / name
+            parameter.add_(noise * torch.randn_like(parameter))
     shutil.rmtree(directory, ignore_errors=True)
     model.save_pretrained(directory)
     random = np.random.RandomState(7)
@@ -77,17 +82,24 @@ def make(name: str, fields: dict[str, object]) -> None:
         values[f"logits_{index}"] = outputs.logits[0].detach().numpy()
         values[f"loss_{index}"] = outputs.loss.detach().numpy()
         loss = loss + outputs.loss
-    loss.backward()
-    for parameter_name, parameter in model.named_parameters():
-        if parameter.grad is not None:
-            values[f"gradient:{parameter_name}"] = parameter.grad.numpy()
+    if gradients:
+        loss.backward()
+        for parameter_name, parameter in model.named_parameters():
+            if parameter.grad is not None:
+                values[f"gradient:{parameter_name}"] = parameter.grad.numpy()
     np.savez_compressed(directory / "reference.npz", **values)
 
 
 def main() -> None:
     """Writes all variants."""
+    parser = argparse.ArgumentParser(description="Makes reference values with PyTorch.")
+    parser.add_argument("--full", type=Path, help="write the base architecture to this directory, and nothing else")
+    arguments = parser.parse_args()
+    if arguments.full:
+        make(arguments.full, {}, noise=0.01, gradients=False)
+        return
     for name, fields in VARIANTS.items():
-        make(name, fields)
+        make(HERE / name, {**TINY, **fields}, noise=0.1, gradients=True)
     versions = {"torch": torch.__version__, "transformers": transformers.__version__, "numpy": np.__version__}
     (HERE / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
 
