@@ -22,10 +22,13 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.doctor import Check
-from pipeline.runs import NodeEntry, RunEntry
+from pipeline.runs import FINISHED_STATES, NodeEntry, RunEntry
 
 _NAME_WIDTH = 24
-_BAR_WIDTH = 24
+_TIME_WIDTH = 12
+_BAR_WIDTH = 20
+# A file or a CI log has no width of its own; this is enough for a path or a reason.
+_PLAIN_WIDTH = 160
 _PLAIN_PROGRESS_SECONDS = 30.0
 
 _MARK_BY_STATE = {
@@ -55,7 +58,9 @@ def make_console(stream: TextIO | None = None) -> Console:
     if hasattr(file, "reconfigure"):
         # A terminal that cannot show «✓» gets «?», not an error.
         file.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
-    return Console(file=file, highlight=False, soft_wrap=False, no_color=True if os.environ.get("NO_COLOR") else None)
+    no_color = True if os.environ.get("NO_COLOR") else None
+    width = None if file.isatty() or "COLUMNS" in os.environ else _PLAIN_WIDTH
+    return Console(file=file, highlight=False, no_color=no_color, width=width)
 
 
 @dataclasses.dataclass
@@ -87,11 +92,16 @@ class RunDisplay:
 
     Args:
       console: Where to show them.
+
+    Attributes:
+      is_stopping: Whether somebody has asked for the run to be stopped, so that what fails now was interrupted.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._step: _Step | None = None
+        self._failed: str | None = None
+        self.is_stopping = False
         self._plain_said = 0.0
         self._spinner = Spinner("dots", style="cyan")
         self._live: Live | None = None
@@ -116,8 +126,8 @@ class RunDisplay:
 
     @property
     def current(self) -> str | None:
-        """The name of the stage or node that is under way."""
-        return self._step.name if self._step is not None else None
+        """The name of the stage or node that is under way, or that failed."""
+        return self._step.name if self._step is not None else self._failed
 
     def handle(self, event: Mapping[str, Any]) -> None:
         """Shows one event; kinds that are not known are passed over."""
@@ -135,16 +145,22 @@ class RunDisplay:
         elif kind == "node_finished":
             self._end(str(event["node"]), "CACHED" if event.get("cached") else "COMPLETE", event.get("seconds"))
         elif kind == "node_failed":
-            self._end(str(event["node"]), "FAILED", event.get("seconds"))
+            self._failed = str(event["node"])
+            self._end(self._failed, self._state_of_failure, event.get("seconds"))
         elif kind == "progress" and self._step is not None:
             self._step.done, self._step.total = event.get("done"), event.get("total")
             self._step.unit, self._step.text = str(event.get("unit", "")), str(event.get("text", ""))
             self._say_plainly(self._step)
 
-    def fail_current(self, state: str = "FAILED") -> None:
-        """Marks what is under way as failed or interrupted; for a run that ended without an event."""
+    def fail_current(self) -> None:
+        """Marks what is under way as failed, or as interrupted; for a run that ended without an event."""
         if self._step is not None:
-            self._end(self._step.name, state, time.monotonic() - self._step.started)
+            self._failed = self._step.name
+            self._end(self._failed, self._state_of_failure, time.monotonic() - self._step.started)
+
+    @property
+    def _state_of_failure(self) -> str:
+        return "INTERRUPTED" if self.is_stopping else "FAILED"
 
     def _begin(self, name: str) -> None:
         self._step = _Step(name, time.monotonic())
@@ -170,20 +186,26 @@ class RunDisplay:
         if step is None:
             return Text("")
         grid = Table.grid(padding=(0, 1))
+        widths = [3, _NAME_WIDTH, _TIME_WIDTH]
         grid.add_column(width=3, justify="right")
         grid.add_column(width=_NAME_WIDTH, no_wrap=True)
-        grid.add_column(width=12, justify="right", no_wrap=True)
+        grid.add_column(width=_TIME_WIDTH, justify="right", no_wrap=True)
         cells: list[RenderableType] = [
             self._spinner,
             Text(step.name),
             Text(format_seconds(time.monotonic() - step.started), style="dim"),
         ]
         if step.total:
+            widths.append(_BAR_WIDTH)
             grid.add_column(width=_BAR_WIDTH)
             cells.append(ProgressBar(total=step.total, completed=step.done or 0, width=_BAR_WIDTH))
-        if step.done is not None or step.text:
-            grid.add_column(no_wrap=True, overflow="ellipsis")
-            cells.append(Text(step.progress(), style="dim"))
+        # A table that is too wide would take the room from all of its columns, and the line would jump.
+        room = self._console.width - sum(widths) - len(widths)
+        words = Text(step.progress(), style="dim", no_wrap=True)
+        if words and room > 0:
+            words.truncate(room, overflow="ellipsis")
+            grid.add_column(no_wrap=True)
+            cells.append(words)
         grid.add_row(*cells)
         return grid
 
@@ -195,7 +217,7 @@ def _line(name: str, state: str, seconds: float | None) -> Text:
     line = Text("  ")
     line.append(mark, style=style)
     line.append(f" {name:<{_NAME_WIDTH}} ", style="dim" if state == "NOT_RUN" else "")
-    line.append(f"{when:>12}" if when else " " * 12, style="dim")
+    line.append(f"{when:>{_TIME_WIDTH}}", style="dim")
     if word:
         line.append(f"  {word}", style=style if state in ("FAILED", "INTERRUPTED") else "dim")
     line.rstrip()
@@ -216,7 +238,7 @@ def show_summary(console: Console, entry: RunEntry) -> None:
 
 def _nodes_table(nodes: Iterable[NodeEntry]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    table.add_column("  Node", no_wrap=True)
+    table.add_column("    Node", no_wrap=True)
     table.add_column("Time", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     total = 0.0
@@ -225,12 +247,12 @@ def _nodes_table(nodes: Iterable[NodeEntry]) -> Table:
         ran = node.state in ("COMPLETE", "FAILED")
         total += (node.seconds or 0.0) if ran else 0.0
         table.add_row(
-            Text.assemble((mark, style), " ", (node.id, "dim" if node.state == "NOT_RUN" else "")),
+            Text.assemble("  ", (mark, style), " ", (node.id, "dim" if node.state == "NOT_RUN" else "")),
             format_seconds(node.seconds) if ran else "",
             Text("" if node.state == "COMPLETE" else _WORD_BY_STATE[node.state], style="dim"),
         )
     table.add_section()
-    table.add_row(Text("  all nodes", style="dim"), Text(format_seconds(total), style="dim"), "")
+    table.add_row(Text("    all nodes", style="dim"), Text(format_seconds(total), style="dim"), "")
     return table
 
 
@@ -287,7 +309,6 @@ def show_runs(console: Console, entries: Iterable[RunEntry]) -> None:
             title, no_wrap=title in ("Run", "State", "Verdict"), justify="right" if title == "Time" else "left"
         )
     for entry in entries:
-        finished = sum(node.state in ("COMPLETE", "CACHED") for node in entry.nodes)
         verdict = entry.verdict or ""
         state_style = {"COMPLETE": "green", "FAILED": "red", "INTERRUPTED": "yellow"}.get(entry.state, "cyan")
         table.add_row(
@@ -296,10 +317,23 @@ def show_runs(console: Console, entries: Iterable[RunEntry]) -> None:
             Text(entry.state.lower(), style=state_style),
             Text(_VERDICT_WORDS.get(verdict, verdict), style=VERDICT_STYLES.get(verdict, "")),
             "\n".join(f"{subset} {format_percent(fraction)}" for subset, fraction in entry.wer.items()),
-            f"{finished} of {len(entry.nodes)}" if entry.nodes else "",
+            _how_far(entry),
             format_seconds(entry.record.seconds),
         )
     console.print(table)
+
+
+def _how_far(entry: RunEntry) -> Text:
+    """Returns how many nodes have finished, and which one did not."""
+    if not entry.nodes:
+        return Text("")
+    finished = sum(node.state in FINISHED_STATES for node in entry.nodes)
+    words = Text(f"{finished} of {len(entry.nodes)}")
+    for node in entry.nodes:
+        if node.state in ("FAILED", "INTERRUPTED", "RUNNING"):
+            mark, style = _MARK_BY_STATE[node.state]
+            words.append(f" {mark} {node.id}", style=style)
+    return words
 
 
 def show_review(console: Console, entry: RunEntry) -> None:

@@ -66,7 +66,9 @@ class _ReportingLauncher(launcher.Launcher):
         emit("node_started", {"node": node_id})
         try:
             execution_info = super().launch()
-            cached = self._state(execution_info, node_id) == _STATE.CACHED
+            state = self._state(execution_info, node_id)
+            # What resolves artifacts has nothing to cache, and is marked so all the same.
+            cached = state == _STATE.CACHED and self._system_node_handler is None
         except Exception as error:
             failure = explain(error)
             seconds = time.monotonic() - start

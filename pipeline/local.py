@@ -28,8 +28,8 @@ from model.settings import digest, from_mapping
 from model.storage import disk_full_is_said, replacing
 from pipeline.config import PipelineConfig
 from pipeline.failure import explain
-from pipeline.partial_run import Graph, PastRun, Plan, plan_resume, plan_run
-from pipeline.record import RunDirectory, RunRecord
+from pipeline.partial_run import plan_resume, plan_run, run_to_resume
+from pipeline.record import RunDirectory
 from pipeline.runs import past_runs
 from pipeline.sources import find_sources
 from pipeline.workspace import Workspace
@@ -84,12 +84,14 @@ def run(workspace: Workspace, directory: RunDirectory) -> None:
         "corpus": sources.corpus_fingerprint,
         "checkpoint": sources.checkpoint_fingerprint,
     }
-    record = dataclasses.replace(record, digests=digests)
+    past = past_runs(workspace, record)
+    base = run_to_resume(past, digests) if record.request.resume else None
 
     emit("stage", {"text": "Starting TFX"})
     from pipeline.execution import compile_pipeline, execute, graph_of
     from pipeline.graph import RunInputs, create_pipeline
 
+    emit("stage", {"text": "Building the graph"})
     inputs = RunInputs(
         pipeline_root=str(workspace.pipelines_dir / config.pipeline_name),
         metadata_path=str(workspace.metadata_file),
@@ -101,20 +103,14 @@ def run(workspace: Workspace, directory: RunDirectory) -> None:
     )
     ir = compile_pipeline(create_pipeline(config, inputs), record.run_id)
     graph = graph_of(ir)
-    record = dataclasses.replace(record, nodes=tuple(graph))
-    directory.write(record)
-    plan = plan_for(record, graph, past_runs(workspace, record))
-    record = dataclasses.replace(record, base_run_id=plan.base_run_id)
-    directory.write(record)
+    if base is not None:
+        plan = plan_resume(graph, base)
+    else:
+        plan = plan_run(graph, record.request.from_node, record.request.to_node, past, digests)
+    # Only now: a run whose record has digests is one that the graph was begun for, and that can be resumed.
+    directory.write(dataclasses.replace(record, digests=digests, nodes=tuple(graph), base_run_id=plan.base_run_id))
     emit("planned", {"nodes": plan.nodes, "base_run_id": plan.base_run_id})
     execute(ir, plan)
-
-
-def plan_for(record: RunRecord, graph: Graph, past: Sequence[PastRun]) -> Plan:
-    """Returns what a run executes: see `pipeline.partial_run`."""
-    if record.request.resume:
-        return plan_resume(graph, past, record.digests)
-    return plan_run(graph, record.request.from_node, record.request.to_node, past, record.digests)
 
 
 def _schema_path(workspace: Workspace) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from model.errors import UsageError
@@ -109,12 +110,14 @@ def plan_run(
     )
 
 
-def plan_resume(graph: Graph, past: Sequence[PastRun], digests: Mapping[str, str]) -> Plan:
-    """Plans to go on with the latest run, which must not have completed.
+def run_to_resume(past: Sequence[PastRun], digests: Mapping[str, str]) -> PastRun:
+    """Returns the run that `--resume` goes on with: the latest, which must not have completed.
+
+    Runs that ended before the graph began are passed over, and so are those that have finished nothing where an earlier
+    one has.
 
     Args:
-      graph: The nodes.
-      past: Earlier runs of this pipeline, the newest first. Runs that ended before the graph began are passed over.
+      past: Earlier runs of this pipeline, the newest first.
       digests: sha256 by name of what this run depends on.
 
     Raises:
@@ -131,12 +134,27 @@ def plan_resume(graph: Graph, past: Sequence[PastRun], digests: Mapping[str, str
             f"--resume goes on with a run that did not complete, and the latest, {latest.run_id}, did; run without"
             " --resume."
         )
-    changed = [name for name, digest in digests.items() if latest.digests.get(name) != digest]
+    open_runs = list(itertools.takewhile(lambda run: not run.complete, begun))
+    chosen = next((run for run in open_runs if run.finished), latest)
+    changed = [name for name, digest in digests.items() if chosen.digests.get(name) != digest]
     if changed:
         raise UsageError(
-            f"--resume needs everything to be as it was in run {latest.run_id}, and since then the"
+            f"--resume needs everything to be as it was in run {chosen.run_id}, and since then the"
             f" {' and the '.join(changed)} changed; run without --resume."
         )
+    return chosen
+
+
+def plan_resume(graph: Graph, latest: PastRun) -> Plan:
+    """Plans to go on with a run that did not complete.
+
+    Args:
+      graph: The nodes.
+      latest: What `run_to_resume` chose.
+
+    Raises:
+      UsageError: all nodes of the run have finished.
+    """
     wanted = set(graph) if latest.to_node is None else _reachable(graph, [latest.to_node])
     ends = (latest.to_node,) if latest.to_node is not None else ()
     # A node counts as finished only with all before it: what ran after a node that failed is of no use.

@@ -25,6 +25,7 @@ _EVALUATION_TYPE = "Evaluation"
 _PUSHED_MODEL_TYPE = "PushedModel"
 _PIPELINE_RUN_CONTEXT = "pipeline_run"
 _NODE_CONTEXT = "node"
+_RESOLVER_TYPE = "tfx.dsl.components.common.resolver.Resolver"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -213,10 +214,7 @@ def describe(record: RunRecord, nodes: Mapping[str, NodeEntry], is_under_way: bo
     """
     state = "INTERRUPTED" if record.state == "RUNNING" and not is_under_way else record.state
     order = record.nodes or tuple(nodes)
-    entries = tuple(
-        _settled(nodes.get(node_id, NodeEntry(node_id, "NOT_RUN")), is_under_way and state == "RUNNING")
-        for node_id in order
-    )
+    entries = tuple(_settled(nodes.get(node_id, NodeEntry(node_id, "NOT_RUN")), state) for node_id in order)
     evaluation = next((a for entry in entries for a in entry.outputs if a.type_name == _EVALUATION_TYPE), None)
     judged = _Judged() if evaluation is None else _read_evaluation(Path(evaluation.uri))
     return RunEntry(
@@ -233,9 +231,11 @@ def describe(record: RunRecord, nodes: Mapping[str, NodeEntry], is_under_way: bo
     )
 
 
-def _settled(entry: NodeEntry, is_under_way: bool) -> NodeEntry:
-    """A node that is marked as running in a run that is not under way was interrupted."""
-    return dataclasses.replace(entry, state="INTERRUPTED") if entry.state == "RUNNING" and not is_under_way else entry
+def _settled(entry: NodeEntry, run_state: str) -> NodeEntry:
+    """A node that runs in a run that is not under way was interrupted, and so was what failed as a run was stopped."""
+    was_running = entry.state == "RUNNING" and run_state != "RUNNING"
+    was_stopped = entry.state == "FAILED" and run_state == "INTERRUPTED"
+    return dataclasses.replace(entry, state="INTERRUPTED") if was_running or was_stopped else entry
 
 
 def _releases(nodes: Iterable[NodeEntry]) -> dict[str, Release]:
@@ -343,6 +343,8 @@ class _Store:
             self._proto.Execution.CANCELED: "INTERRUPTED",
         }
         state = states.get(execution.last_known_state, "RUNNING")
+        if state == "CACHED" and execution.type == _RESOLVER_TYPE:
+            state = "COMPLETE"  # TFX marks a resolver so, which has nothing to cache
         milliseconds = execution.last_update_time_since_epoch - execution.create_time_since_epoch
         return NodeEntry(
             id=node_id,

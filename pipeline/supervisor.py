@@ -134,6 +134,7 @@ def supervise(
         os.close(outcome_writer)
         said = bytearray()
         while process.poll() is None:
+            display.is_stopping = stops.signal is not None
             for event in events.new():
                 display.handle(event)
             said += _available(outcome_reader)
@@ -141,6 +142,7 @@ def supervise(
             time.sleep(_POLL_SECONDS)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)  # what it started and left behind
+        display.is_stopping = stops.signal is not None
         for event in events.new():
             display.handle(event)
         said += _available(outcome_reader)
@@ -148,7 +150,7 @@ def supervise(
         during = display.current
         outcome = _outcome(bytes(said))
         if outcome is None or not outcome["ok"]:
-            display.fail_current("INTERRUPTED" if stops.signal is not None else "FAILED")
+            display.fail_current()
     return ProcessResult(
         return_code=process.returncode,
         outcome=outcome,

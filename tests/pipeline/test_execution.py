@@ -17,7 +17,7 @@ from tfx.types import artifact, standard_artifacts
 from model.errors import DataError
 from pipeline.execution import compile_pipeline, execute, graph_of
 from pipeline.failure import explain
-from pipeline.partial_run import Plan, plan_resume, plan_run
+from pipeline.partial_run import Plan, plan_resume, plan_run, run_to_resume
 from pipeline.record import RunDirectory, RunRecord, RunRequest
 from pipeline.runs import past_runs, read_run, read_runs
 from pipeline.workspace import Workspace
@@ -246,7 +246,9 @@ def test_resume_goes_on_with_the_node_that_failed(house):
         house.run(cache=False)
     house.trouble.unlink()
     resumed = house.run(
-        cache=False, request=RunRequest(resume=True), plan=lambda graph, past: plan_resume(graph, past, DIGESTS)
+        cache=False,
+        request=RunRequest(resume=True),
+        plan=lambda graph, past: plan_resume(graph, run_to_resume(past, DIGESTS)),
     )
     assert house.states(resumed) == {
         "source_node": "CACHED",

@@ -1,7 +1,7 @@
 import pytest
 
 from model.errors import UsageError
-from pipeline.partial_run import PastRun, Plan, plan_resume, plan_run, require_nodes
+from pipeline.partial_run import PastRun, Plan, plan_resume, plan_run, require_nodes, run_to_resume
 
 #   Gen → Transform → Trainer → Evaluator → Pusher
 #   Converter ────────↗   Resolver ↗
@@ -67,24 +67,24 @@ def test_an_unknown_node_is_refused_with_all_names_and_the_nearest(option, shown
 
 def test_resume_runs_what_did_not_finish():
     halted = past("r2", complete=False, finished=["Gen", "Transform", "Converter"])
-    plan = plan_resume(GRAPH, [halted, past("r1")], DIGESTS)
+    plan = plan_resume(GRAPH, run_to_resume([halted, past("r1")], DIGESTS))
     assert plan.nodes == ("Trainer", "Resolver", "Evaluator", "Pusher")
     assert plan.from_nodes == plan.nodes
     assert plan.base_run_id == "r2"
 
 
 def test_resume_of_a_run_that_finished_nothing_is_a_whole_run():
-    assert plan_resume(GRAPH, [past("r2", complete=False, finished=[])], DIGESTS) == Plan(tuple(GRAPH))
+    assert plan_resume(GRAPH, past(complete=False, finished=[])) == Plan(tuple(GRAPH))
 
 
 def test_resume_does_not_trust_a_node_whose_predecessor_did_not_finish():
     halted = past(complete=False, finished=["Gen", "Converter", "Trainer", "Resolver"])
-    assert plan_resume(GRAPH, [halted], DIGESTS).nodes == ("Transform", "Trainer", "Evaluator", "Pusher")
+    assert plan_resume(GRAPH, halted).nodes == ("Transform", "Trainer", "Evaluator", "Pusher")
 
 
 def test_resume_ends_where_the_run_was_to_end():
     halted = past(complete=False, finished=["Gen"], to_node="Trainer")
-    plan = plan_resume(GRAPH, [halted], DIGESTS)
+    plan = plan_resume(GRAPH, halted)
     assert plan.nodes == ("Transform", "Converter", "Trainer")
     assert plan.to_nodes == ("Trainer",)
 
@@ -92,7 +92,17 @@ def test_resume_ends_where_the_run_was_to_end():
 def test_resume_passes_over_runs_that_ended_before_the_graph_began():
     bad_corpus = past("r3", complete=False, finished=[], digests={})
     halted = past("r2", complete=False, finished=["Gen"])
-    assert plan_resume(GRAPH, [bad_corpus, halted], DIGESTS).base_run_id == "r2"
+    assert run_to_resume([bad_corpus, halted, past("r1")], DIGESTS) == halted
+
+
+def test_resume_prefers_a_run_that_has_finished_something_but_none_before_one_that_completed():
+    nothing, halted, complete = (
+        past("r3", complete=False, finished=[]),
+        past("r2", complete=False, finished=["Gen"]),
+        past("r1"),
+    )
+    assert run_to_resume([nothing, halted, complete], DIGESTS) == halted
+    assert run_to_resume([nothing, complete, halted], DIGESTS) == nothing
 
 
 @pytest.mark.parametrize(
@@ -104,9 +114,13 @@ def test_resume_passes_over_runs_that_ended_before_the_graph_began():
             [past("r9", complete=False, digests={**DIGESTS, "corpus": "x", "checkpoint": "y"})],
             "as it was in run r9, and since then the corpus and the checkpoint changed",
         ),
-        ([past("r9", complete=False)], "All nodes of run r9 have finished"),
     ],
 )
 def test_resume_is_refused_in_words(runs, message):
     with pytest.raises(UsageError, match=message):
-        plan_resume(GRAPH, runs, DIGESTS)
+        run_to_resume(runs, DIGESTS)
+
+
+def test_a_run_that_finished_everything_has_nothing_left():
+    with pytest.raises(UsageError, match="All nodes of run r9 have finished"):
+        plan_resume(GRAPH, past("r9", complete=False))
