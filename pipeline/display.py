@@ -172,7 +172,7 @@ class RunDisplay:
 
     def _end(self, name: str, state: str, seconds: float | None) -> None:
         self._step = None
-        self._console.print(_line(name, state, seconds))
+        self._console.print(_line(name, state, seconds), no_wrap=True, overflow="ellipsis")
 
     def _say_plainly(self, step: _Step) -> None:
         """Where lines cannot move, says how far a long node is, now and then."""
@@ -195,11 +195,11 @@ class RunDisplay:
             Text(step.name),
             Text(format_seconds(time.monotonic() - step.started), style="dim"),
         ]
-        if step.total:
+        # A table that is too wide would take the room from all of its columns, and the line would jump.
+        if step.total and sum(widths) + len(widths) + _BAR_WIDTH < self._console.width:
             widths.append(_BAR_WIDTH)
             grid.add_column(width=_BAR_WIDTH)
             cells.append(ProgressBar(total=step.total, completed=step.done or 0, width=_BAR_WIDTH))
-        # A table that is too wide would take the room from all of its columns, and the line would jump.
         room = self._console.width - sum(widths) - len(widths)
         words = Text(step.progress(), style="dim", no_wrap=True)
         if words and room > 0:

@@ -23,7 +23,8 @@ _POLL_SECONDS = 0.1
 def shown(console: Console | None, name: str) -> Iterator[None]:
     """Shows what the work in the block reports with `model.progress`, under a name.
 
-    What is written to standard error meanwhile goes to a temporary file, which is removed when the work succeeds.
+    What is written to standard error meanwhile goes to a temporary file, which stays only if the process crashes: what
+    matters of it is raised.
 
     Args:
       console: Where to show it; None to show nothing.
@@ -66,7 +67,7 @@ def _shown_by_thread(console: Console, events_file: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Sends what C and Python code write to standard error to a file; it is kept, and named, where the work fails."""
+    """Sends what C and Python code write to standard error to a temporary file."""
     sys.stderr.flush()
     descriptor, path = tempfile.mkstemp(prefix="w2v2-", suffix=".log")
     kept = os.dup(2)

@@ -1,0 +1,230 @@
+"""The command line as a person meets it: in a process of its own, or called in this one where that is enough."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from model.errors import DataError
+from model.version import __version__
+from pipeline import cli
+from pipeline.config import load_config
+from pipeline.record import RunRequest
+from pipeline.workspace import Workspace
+
+
+def w2v2(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+@pytest.fixture
+def call(capsys):
+    """Runs the command line in this process; returns exit code, standard output and standard error."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return ended.value.code or 0, captured.out, captured.err
+
+    return run
+
+
+def test_help_answers_in_under_a_second_and_names_every_command():
+    w2v2("--help")  # the first call may have to compile
+    start = time.monotonic()
+    result = w2v2("--help")
+    assert time.monotonic() - start < 1.0
+    assert result.returncode == 0
+    for command in ("run", "runs", "review", "transcribe", "ingest", "convert", "doctor"):
+        assert f" {command} " in result.stdout
+
+
+def test_light_commands_import_nothing_heavy(tmp_path):
+    script = """
+import sys
+from pipeline import cli
+try:
+    cli.main(sys.argv[1:])
+except SystemExit:
+    pass
+heavy = {"tensorflow", "keras", "tfx", "apache_beam", "kfp", "torch"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    for command in (["--version"], ["runs", "--workspace", tmp_path], ["review", "--workspace", tmp_path], ["doctor"]):
+        result = subprocess.run(
+            [sys.executable, "-c", script, *map(str, command)], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert result.returncode == 0, result.stderr
+
+
+def test_version(call):
+    assert call("--version") == (0, f"w2v2 {__version__}\n", "")
+
+
+def test_no_command_is_wrong_usage(call):
+    code, out, err = call()
+    assert code == 2
+    assert "Usage: w2v2" in out + err
+
+
+def test_runs_of_an_empty_workspace(call, tmp_path):
+    assert call("runs", "--json", "--workspace", tmp_path) == (0, '{\n  "runs": []\n}\n', "")
+    code, out, _ = call("runs", "--workspace", tmp_path)
+    assert code == 0
+    assert out == f"There are no runs in {tmp_path} yet; begin one with w2v2 run.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["run", "--config", "nothing"], 2, "--config must be one of local, smoke, or a Python file that ends in .py"),
+        (["run", "--config", "smoke", "--from", "trainer"], 2, "--from must be one of LibriSpeechExampleGen, "),
+        (["run", "--config", "smoke", "--to", "Nowhere"], 2, "--to must be one of LibriSpeechExampleGen, "),
+        (["run", "--resume", "--from", "Trainer"], 2, "--resume finds out by itself where to begin and to end"),
+        (["run", "--checkpoint", "hf://a/b"], 2, "--checkpoint must be a directory or a model.safetensors"),
+        (["review"], 2, "No run in "),
+        (["review", "2026"], 2, "No run in "),
+        (["transcribe", "some.flac"], 2, "No model has been released in "),
+        (["transcribe", "some.flac", "--model", "nowhere"], 2, "--model must be the directory of a published ONNX"),
+        (["convert", "nowhere", "out"], 2, "--checkpoint must be a directory or a model.safetensors that exists"),
+        (["ingest", "--corpus", "nowhere", "--output", "out"], 3, "--corpus must be a directory that holds a corpus"),
+    ],
+)
+def test_a_users_mistake_ends_in_one_sentence(call, tmp_path, monkeypatch, arguments, code, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("W2V2_WORKSPACE", raising=False)
+    got, out, err = call(*arguments)
+    assert got == code
+    assert err.startswith(f"✗ {message}")
+    assert err.count("\n") == 1
+    assert "Traceback" not in out + err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_with_json_an_error_is_the_one_document(call, tmp_path):
+    code, out, err = call("review", "--json", "--workspace", tmp_path)
+    assert (code, err) == (2, "")
+    assert json.loads(out)["exit_code"] == 2
+    assert json.loads(out)["error"].startswith(f"No run in {tmp_path} has evaluated a model yet")
+
+
+def test_what_nobody_foresaw_is_one_sentence_and_a_log(call, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("pipeline.runs.read_runs", broken)
+    code, _, err = call("runs")
+    assert code == 1
+    assert err.startswith(
+        "✗ Something went wrong that was not foreseen: ZeroDivisionError: division by zero; the details"
+    )
+    log = err.strip().rpartition(" in ")[2].rstrip(".")
+    with open(log) as file:
+        assert "ZeroDivisionError: division by zero" in file.read()
+    os.unlink(log)
+
+
+def test_stopping_is_said(call, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipeline.runs.read_runs", stopped)
+    assert call("runs") == (130, "", "✗ Stopped.\n")
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path):
+    command = f"{sys.executable} -m pipeline.cli doctor --json | head -n 0; echo ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert "Traceback" not in result.stderr
+    assert "Exception" not in result.stderr
+
+
+def test_run_hands_on_what_was_asked_for(call, monkeypatch, tmp_path):
+    asked = []
+
+    def start(workspace, config, request, console):
+        asked.append((workspace, config, request))
+        return 4
+
+    monkeypatch.setattr("pipeline.supervisor.start_run", start)
+    (tmp_path / "speech").mkdir()
+    code, _, _ = call(
+        "run", "--config", "smoke", "--corpus", tmp_path / "speech", "--from", "Transform", "--to", "Trainer",
+        "--no-cache", "--workspace", tmp_path / "w",
+    )  # fmt: skip
+    assert code == 4
+    ((workspace, config, request),) = asked
+    assert workspace == Workspace(tmp_path / "w")
+    assert config == load_config("smoke").with_sources(str(tmp_path / "speech"), None)
+    assert request == RunRequest(from_node="Transform", to_node="Trainer", resume=False, enable_cache=False)
+
+
+class TestTranscribe:
+    @pytest.fixture
+    def released(self, monkeypatch, tmp_path):
+        """A workspace with a release, and a transcriber that knows two sounds."""
+        import pathlib
+        import types
+
+        class Transcriber:
+            def __init__(self, directory):
+                self.directory = pathlib.Path(directory) / "3"
+
+            def transcribe(self, path):
+                if path.name == "bad.flac":
+                    raise DataError("bad.flac must be sound; it is none; record it again.")
+                return types.SimpleNamespace(text=path.stem.upper(), duration_seconds=2.0, seconds=0.5)
+
+        monkeypatch.setattr("model.transcriber.Transcriber", Transcriber)
+        for name in ("old", "new"):
+            folder = tmp_path / "releases" / name / "onnx"
+            folder.mkdir(parents=True)
+            (folder / "latest").write_text("3\n")
+        os.utime(tmp_path / "releases" / "old" / "onnx" / "latest", (1, 1))
+        return tmp_path
+
+    def test_one_sound_gives_its_text_alone(self, call, released):
+        assert call("transcribe", "hello.flac", "--workspace", released) == (0, "HELLO\n", "")
+
+    def test_several_sounds_are_named(self, call, released):
+        out = call("transcribe", "a.flac", "b.wav", "--workspace", released)[1]
+        assert out == "a.flac\tA\nb.wav\tB\n"
+
+    def test_a_bad_sound_does_not_keep_the_others_back(self, call, released):
+        code, out, err = call("transcribe", "bad.flac", "b.wav", "--workspace", released)
+        assert (code, out) == (3, "b.wav\tB\n")
+        assert err == "✗ bad.flac must be sound; it is none; record it again.\n"
+
+    def test_json_has_texts_and_errors(self, call, released):
+        code, out, err = call("transcribe", "bad.flac", "b.wav", "--json", "--workspace", released)
+        assert (code, err) == (3, "")
+        assert json.loads(out) == {
+            "model": str(released / "releases" / "new" / "onnx" / "3"),
+            "transcriptions": [
+                {"audio": "bad.flac", "error": "bad.flac must be sound; it is none; record it again."},
+                {"audio": "b.wav", "text": "B", "duration_seconds": 2.0, "seconds": 0.5},
+            ],
+        }
+
+
+def test_ingest_writes_records_and_shows_progress(make_corpus, tmp_path):
+    corpus = make_corpus({"train-a": ["1", "2"], "dev-a": ["3"], "test-a": ["4"]})
+    result = w2v2("ingest", "--corpus", corpus, "--output", tmp_path / "records")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == f"Wrote 12 of 12 utterances to {tmp_path}/records."
+    assert result.stderr == ""
+    assert (tmp_path / "records" / "dataset_info.json").is_file()
+    result = w2v2("ingest", "--corpus", corpus, "--output", tmp_path / "again", "--json")
+    assert json.loads(result.stdout)["written"] == 12
