@@ -60,7 +60,7 @@ def from_mapping(cls: type[Settings], value: Any, path: str = "") -> Settings:
     if not isinstance(value, Mapping):
         raise ConfigurationError(f"{where} must be a mapping of fields, not {value!r}.")
     hints = _hints(cls)
-    fields = {field.name: field for field in dataclasses.fields(typing.cast(Any, cls))}
+    fields = {field.name: field for field in dataclasses.fields(typing.cast("Any", cls))}
     for name in value:
         if name not in fields:
             near = difflib.get_close_matches(str(name), fields, n=1)
@@ -122,7 +122,7 @@ def _from_plain(hint: Any, value: Any, path: str) -> Any:
             raise ConfigurationError(f"{path} must be one of {', '.join(map(repr, arguments))}, not {value!r}.")
         return value
     if dataclasses.is_dataclass(hint):
-        return from_mapping(typing.cast(type, hint), value, path)
+        return from_mapping(typing.cast("type", hint), value, path)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if isinstance(hint, type) and (not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool)):

@@ -126,12 +126,10 @@ def load_config(name_or_file: str) -> PipelineConfig:
         config = module.get_config()
     except ConfigurationError as error:
         raise ConfigurationError(f"In {path}: {error}") from error
-    except Exception as error:  # noqa: BLE001 — the file is the user's code and may raise anything
+    except Exception as error:
         raise ConfigurationError(
             f"{path} must define get_config() without an error; it raised {type(error).__name__}: {error}."
         ) from error
     if not isinstance(config, PipelineConfig):
-        raise ConfigurationError(
-            f"get_config() of {path} must return a PipelineConfig, not {type(config).__name__}."
-        )
+        raise ConfigurationError(f"get_config() of {path} must return a PipelineConfig, not {type(config).__name__}.")
     return config

@@ -33,7 +33,7 @@ def write_published(
         for row in table.rows(model.config)
     }
     with replacing_directory(output_dir) as directory:
-        safetensors.numpy.save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
+        (directory / "model.safetensors").write_bytes(safetensors.numpy.save(tensors, metadata={"format": "pt"}))
         for name, value in (
             ("config.json", model.config.to_published()),
             ("vocab.json", vocabulary.to_mapping()),

@@ -1,6 +1,7 @@
 """Makes the small checkpoint that comes with the project: supervised training on synthetic speech, from random weights.
 
-    python -m beam_jobs.synthetic_corpus --text broad --output CORPUS
+    python -m beam_jobs.synthetic_corpus --text broad --minutes 150 --train-speakers 76 --dev-speakers 6 \
+        --test-speakers 0 --output CORPUS
     python -m model.pretrained.warm_up --corpus CORPUS --output model/pretrained/wav2vec2-tiny-synthetic
 
 The broad corpus shares no speaker and no test sentence with the default one. What the result can and cannot do stands
@@ -58,8 +59,10 @@ be tried without a download, and it is no speech recogniser for people's voices.
 
 - Made by `python -m model.pretrained.warm_up` (seed {seed}): supervised training from random weights, {steps:,} steps,
   {minutes:.0f} minutes on 2 CPU cores. There was no self-supervised pre-training.
-- Data: {utterances:,} utterances ({hours:.1f} h) spoken by espeak-ng, random sequences of common English words.
-- On {validation_utterances} utterances of synthetic speakers that it was not trained on: WER {wer:.1f} % (greedy).
+- Data: {utterances:,} utterances ({hours:.1f} h) spoken by espeak-ng, random sequences of common English words, made by
+  `python -m beam_jobs.synthetic_corpus --text broad`; none of its speakers and sentences is in the default corpus.
+- On {validation_utterances} utterances of such sequences by synthetic speakers that it was not trained on: WER
+  {wer:.1f} % (greedy).
 - On recordings of people it is close to useless; a published checkpoint is what real speech needs.
 """
 
@@ -69,9 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m model.pretrained.warm_up", description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, required=True, help="a corpus in LibriSpeech's layout")
     parser.add_argument("--output", type=Path, required=True, help="the checkpoint's directory")
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=1800)
     parser.add_argument("--peak-learning-rate", type=float, default=1e-3)
-    parser.add_argument("--batch-samples", type=int, default=960_000)
+    parser.add_argument("--batch-samples", type=int, default=800_000)
     parser.add_argument("--seed", type=int, default=20)
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

@@ -35,7 +35,9 @@ def ctc_loss(
     # The kernels want a path and a label for each utterance. One that has no path is scored with a label of its own
     # making, and weighs nothing; one that has no label has one path, the blank in every frame, which is summed here.
     scored = feasible & (num_labels > 0)
-    filler = tf.one_hot(0, tf.shape(labels)[1], on_value=(blank_id + 1) % logits.shape[-1], off_value=-1, dtype=tf.int32)
+    filler = tf.one_hot(
+        0, tf.shape(labels)[1], on_value=(blank_id + 1) % logits.shape[-1], off_value=-1, dtype=tf.int32
+    )
     labels = tf.where(scored[:, None], labels, filler[None, :])
     used = labels >= 0
     if dense:
@@ -49,9 +51,7 @@ def ctc_loss(
         )
     else:
         positions = tf.where(used)
-        sparse = tf.SparseTensor(
-            positions, tf.gather_nd(labels, positions), tf.cast(tf.shape(labels), tf.int64)
-        )
+        sparse = tf.SparseTensor(positions, tf.gather_nd(labels, positions), tf.cast(tf.shape(labels), tf.int64))
         losses = tf.nn.ctc_loss(
             labels=sparse,
             logits=logits,

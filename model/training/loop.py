@@ -207,7 +207,9 @@ def _compiled_step(
             loss = tf.reduce_sum(losses)
             loss_per_label = loss / tf.maximum(num_labels, 1.0)
         gradients = tape.gradient(loss_per_label, [variable.value for variable in variables])
-        optimizer.apply([_or_zeros(gradient, variable) for gradient, variable in zip(gradients, variables, strict=True)])
+        optimizer.apply(
+            [_or_zeros(gradient, variable) for gradient, variable in zip(gradients, variables, strict=True)]
+        )
         counts = tf.stack(
             [
                 tf.size(feasible),
