@@ -69,7 +69,7 @@ docs: $(STAMP) ## Builds the documentation into site/; a broken link is an error
 	echo "The documentation is in site/index.html."
 
 lock: | $(UV_STAMP) ## Writes requirements.lock from pyproject.toml; ARGS=--upgrade takes newer versions.
-	@$(UV) pip compile pyproject.toml --extra dev --python-version 3.10 --generate-hashes --no-emit-index-url \
+	@$(UV) pip compile pyproject.toml --constraint requirements.in --extra dev --python-version 3.10 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command "make lock" --quiet -o requirements.lock $(ARGS)
 	echo "requirements.lock names $$(grep -cE '^[A-Za-z0-9_.-]+==' requirements.lock) packages."
 
