@@ -104,7 +104,9 @@ $(STAMP): | $(UV_STAMP)
 	  $(UV) venv --quiet --clear --python 3.10 .venv
 	fi
 	touch .venv/.incomplete
-	$(UV) pip sync --python .venv --require-hashes --compile-bytecode requirements.lock
+	sync=($(UV) pip sync --python .venv --require-hashes --compile-bytecode requirements.lock)
+	# A terminal shows how far it is; a log need not name three hundred packages.
+	if [ -t 2 ]; then "$${sync[@]}"; else "$${sync[@]}" 2>&1 | sed '/^ [-+~] /d'; fi
 	$(UV) pip install --python .venv --quiet --no-deps --no-build-isolation --editable .
 	rm .venv/.incomplete
 	touch $@
