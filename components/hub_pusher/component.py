@@ -69,7 +69,7 @@ class HubPusher(base_component.BaseComponent):
                 evaluation=evaluation,
                 destination=destination,
                 name=name,
-                code_fingerprint=code_fingerprint("components.hub_pusher", "model.export"),
+                code_fingerprint=code_fingerprint("components.hub_pusher", "model"),
                 pushed_model=types.Channel(type=standard_artifacts.PushedModel),
             )
         )

@@ -69,7 +69,7 @@ class OnnxPusher(base_component.BaseComponent):
                 evaluation=evaluation,
                 destination=destination,
                 name=name,
-                code_fingerprint=code_fingerprint("components.onnx_pusher", "model.export"),
+                code_fingerprint=code_fingerprint("components.onnx_pusher", "model"),
                 pushed_model=types.Channel(type=standard_artifacts.PushedModel),
             )
         )

@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from model.directory import read_manifest
 from model.export import fresh_process
 from model.export.release import ONNX, RELEASE_FILE, SAVED_MODEL, Release, read_release
 from model.export.settings import ReleaseSettings
@@ -42,6 +43,8 @@ def build_release(
       DiskFullError: there is no room left on the file system.
     """
     output = Path(output_directory).resolve()
+    # What is not whole is said at once, not after TensorFlow has been imported.
+    read_manifest(Path(model_directory))
     fresh_process.run(
         __name__,
         [str(Path(model_directory).resolve()), str(output), "--settings", to_json(settings), "--json"],

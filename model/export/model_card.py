@@ -39,7 +39,7 @@ gives logits. The signatures `serving_default` and `with_lengths` take normalise
 """,
     "onnx": """\
 ```python
-from model.transcriber import Transcriber  # pip install wav2vec2-tfx; needs no TensorFlow
+from model.transcriber import Transcriber  # of wav2vec2-tfx; needs no TensorFlow
 
 print(Transcriber(".").transcribe("some.flac").text)
 ```
@@ -63,6 +63,7 @@ class SplitResult:
       unit: What the interval was drawn over, `speaker` or `utterance`.
       utterances: How many were measured.
       words: In their references.
+      speakers: Who spoke them; None where nobody counted.
     """
 
     name: str
@@ -72,6 +73,7 @@ class SplitResult:
     unit: str
     utterances: int
     words: int
+    speakers: int | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,12 +81,14 @@ class EvaluationSummary:
     """What a model card tells of an evaluation.
 
     Attributes:
+      corpus: The name of the corpus, of which the test splits are a part.
       splits: The test splits.
       verdict: The gate's.
       checks: Outcome and reason of each check of the gate.
       sha256_by_file: Of the evaluation's files.
     """
 
+    corpus: str
     splits: tuple[SplitResult, ...]
     verdict: str
     checks: tuple[tuple[str, str], ...]
@@ -100,8 +104,9 @@ def read_evaluation(directory: str | Path, release: Release) -> EvaluationSummar
     root = Path(directory)
     try:
         metrics, gate = read_json(root / METRICS_FILE), read_json(root / GATE_FILE)
-        measured = metrics.get("release_digest", release.release_digest)
+        digests = (metrics["release_digest"], gate["release_digest"])
         summary = EvaluationSummary(
+            corpus=str(metrics["corpus"]["root_name"]),
             splits=tuple(_split(name, value) for name, value in metrics["splits"].items()),
             verdict=gate["verdict"],
             checks=tuple((check["outcome"], check["reason"]) for check in gate["checks"]),
@@ -112,11 +117,12 @@ def read_evaluation(directory: str | Path, release: Release) -> EvaluationSummar
             f"{root} must be a whole evaluation, with {METRICS_FILE} and {GATE_FILE}: {error!r}; run the evaluator"
             " again."
         ) from error
-    if measured != release.release_digest:
-        raise ReleaseError(
-            f"The evaluation in {root} must be of the release {release.release_digest}, and is of {measured}; run the"
-            " evaluator again."
-        )
+    for measured in digests:
+        if measured != release.release_digest:
+            raise ReleaseError(
+                f"The evaluation in {root} must be of the release {release.release_digest}, and is of {measured}; run"
+                " the evaluator again."
+            )
     if not summary.splits or not all(math.isfinite(split.wer) for split in summary.splits):
         raise ReleaseError(f"{root / METRICS_FILE} must hold the WER of at least one test split, as a number.")
     return summary
@@ -146,6 +152,7 @@ def _split(name: str, value: dict[str, Any]) -> SplitResult:
         unit=str(interval.get("unit", "")),
         utterances=int(value["utterances"]),
         words=int(value["words"]),
+        speakers=value.get("speakers"),
     )
 
 
@@ -156,16 +163,19 @@ def _front_matter(release: Release, format_: Format, name: str, evaluation: Eval
     yield f"library_name: {_LIBRARY_BY_FORMAT[format_]}"
     yield "pipeline_tag: automatic-speech-recognition"
     yield f"tags: {json.dumps(['automatic-speech-recognition', 'audio', 'speech', 'wav2vec2', 'ctc'])}"
-    yield f"datasets: {json.dumps([split.name for split in evaluation.splits], ensure_ascii=False)}"
+    yield f"datasets: {json.dumps([evaluation.corpus], ensure_ascii=False)}"
     yield f"metrics: {json.dumps(['wer'])}"
     yield "model-index:"
     yield f"- name: {json.dumps(name)}"
     yield "  results:"
     for split in evaluation.splits:
         title = "WER" if split.low is None else f"WER (95 % interval {_range(split)})"
-        dataset = json.dumps(split.name, ensure_ascii=False)
+        corpus, part, both = (
+            json.dumps(text, ensure_ascii=False)
+            for text in (evaluation.corpus, split.name, f"{evaluation.corpus} {split.name}")
+        )
         yield "  - task: {type: automatic-speech-recognition, name: Automatic Speech Recognition}"
-        yield f"    dataset: {{name: {dataset}, type: {dataset}, split: {dataset}}}"
+        yield f"    dataset: {{name: {both}, type: {corpus}, split: {part}}}"
         yield "    metrics:"
         yield f"    - {{type: wer, value: {100 * split.wer:.2f}, name: {json.dumps(title, ensure_ascii=False)}}}"
 
@@ -186,11 +196,14 @@ def _body(release: Release, format_: Format, name: str, evaluation: EvaluationSu
     yield _USE_BY_FORMAT[format_].replace("{rate}", str(release.sample_rate_hz))
     yield "## Measured"
     yield ""
-    yield "| test split | WER | 95 % interval | utterances | words |"
-    yield "|---|---|---|---|---|"
+    yield f"On the test splits of the corpus {_cell(evaluation.corpus)}, other parts of which it was trained on:"
+    yield ""
+    yield "| test split | WER | 95 % interval | utterances | words | speakers |"
+    yield "|---|---|---|---|---|---|"
     for split in evaluation.splits:
         interval = "none" if split.low is None else f"{_range(split)} (over {split.unit}s)"
-        yield f"| {_cell(split.name)} | {_percent(split.wer)} | {interval} | {split.utterances:,} | {split.words:,} |"
+        counts = f"{split.utterances:,} | {split.words:,} | {'unknown' if split.speakers is None else split.speakers}"
+        yield f"| {_cell(split.name)} | {_percent(split.wer)} | {interval} | {counts} |"
     yield ""
     yield f"Greedy decoding, no language model. The gate's verdict was {evaluation.verdict}:"
     yield ""

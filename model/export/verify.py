@@ -108,7 +108,7 @@ def _sentence(result: dict[str, Any]) -> str:
 def _read_probes(path: str | Path, format_: Format) -> list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], str]]:
     logits_name, text_name = _LOGITS_BY_FORMAT[format_], f"{_PREFIX_BY_FORMAT[format_]}text"
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as content, np.load(content, allow_pickle=False) as file:
             count = sum(name.startswith("waveform_") for name in file.files)
             probes = [
                 (

@@ -81,9 +81,11 @@ def evaluation(release, opened, tmp_path_factory):
         }
     np.savez(directory / "probes.npz", **arrays)
     split = {"wer": 0.3123, "interval": {"low": 0.25, "high": 0.4, "unit": "speaker"}, "utterances": 1120, "words": 700}
-    metrics = {"release_digest": read_release(release).release_digest, "splits": {"test-synthetic": split}}
+    digest = read_release(release).release_digest
+    metrics = {"release_digest": digest, "corpus": {"root_name": "corpus"}, "splits": {"test-synthetic": split}}
     gate = {
         "verdict": "ACCEPT",
+        "release_digest": digest,
         "checks": [{"name": "max_wer/test-synthetic", "outcome": "PASS", "reason": "31.2 % is within 50.0 %."}],
     }
     (directory / "metrics.json").write_text(json.dumps(metrics))

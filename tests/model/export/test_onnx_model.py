@@ -32,7 +32,7 @@ def test_the_logits_are_those_of_pytorch(variant, folders, reference):
     session = onnxruntime.InferenceSession(folders[variant] / "onnx" / "model.onnx")
     for index in (0, 1):
         waveform = reference[variant][f"waveform_{index}"]
-        logits = session.run(None, {"input_values": np.stack([waveform] * 3)})[0]
+        logits = np.asarray(session.run(None, {"input_values": np.stack([waveform] * 3)})[0])
         assert logits.dtype == np.float32
         for row in range(3):
             np.testing.assert_allclose(logits[row], reference[variant][f"logits_{index}"], atol=1e-4)
@@ -44,7 +44,7 @@ def test_the_logits_are_those_of_keras_at_other_lengths(variant, folders, loaded
     function = tf.function(loaded[variant].model, input_signature=[tf.TensorSpec([None, None], tf.float32)])
     for batch, samples in ((1, 400), (2, 719), (1, 33_333)):
         waveforms = np.random.default_rng(samples).standard_normal((batch, samples)).astype(np.float32)
-        logits = session.run(["logits"], {"input_values": waveforms})[0]
+        logits = np.asarray(session.run(["logits"], {"input_values": waveforms})[0])
         np.testing.assert_allclose(logits, function(waveforms)[0].numpy(), atol=1e-4)
 
 

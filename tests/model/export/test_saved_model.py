@@ -215,7 +215,7 @@ def test_hub_fetches_the_archive(saved_models, reference, tmp_path, monkeypatch)
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
+    def log_message(self, format, *args):  # noqa: A002 — its name in the standard library
         pass
 
 

@@ -1,0 +1,127 @@
+"""HubPusher: unpacks what was judged, publishes, and says what came of it."""
+
+import json
+
+import pytest
+from tfx.types import Channel, standard_artifacts
+
+from components.artifacts import Evaluation
+from components.hub_pusher import HubPusher
+from components.hub_pusher.executor import Executor
+from model.errors import ReleaseError
+from model.export import publish as publishing
+from model.export.release import Release
+from model.storage import release_digest, sha256_of_files
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    """A small release, an evaluation of it, and its blessing."""
+    release = tmp_path / "release"
+    path = release / "saved_model" / "saved_model.pb"
+    path.parent.mkdir(parents=True)
+    path.write_text("graph")
+    files = sha256_of_files(release)
+    digest = release_digest(files)
+    Release(
+        name="tiny", model_digest="7" * 64, release_digest=digest, files=files, sizes_bytes={next(iter(files)): 5},
+        source_checkpoint=None, license="mit", language="en", sample_rate_hz=16_000, versions={},
+    ).write(release)  # fmt: skip
+    evaluation = tmp_path / "evaluation"
+    evaluation.mkdir()
+    split = {"wer": 0.25, "interval": None, "utterances": 10, "words": 100}
+    metrics = {"release_digest": digest, "corpus": {"root_name": "corpus"}, "splits": {"test-clean": split}}
+    gate = {"release_digest": digest, "verdict": "ACCEPT", "checks": []}
+    (evaluation / "metrics.json").write_text(json.dumps(metrics))
+    (evaluation / "gate.json").write_text(json.dumps(gate))
+    blessing = artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing")
+    blessing.set_int_custom_property("blessed", 1)
+    blessing.set_string_custom_property("release_digest", digest)
+    blessing.set_string_custom_property("model_digest", "7" * 64)
+    return {
+        "model": [artifact(standard_artifacts.Model, release)],
+        "model_blessing": [blessing],
+        "evaluation": [artifact(Evaluation, evaluation)],
+    }
+
+
+@pytest.fixture
+def push(inputs, tmp_path):
+    def push():
+        pushed = artifact(standard_artifacts.PushedModel, tmp_path / "pushed")
+        properties = {"destination": str(tmp_path / "releases"), "name": "tiny", "code_fingerprint": ""}
+        Executor().Do(inputs, {"pushed_model": [pushed]}, properties)
+        return pushed
+
+    return push
+
+
+def artifact(type_, uri):
+    result = type_()
+    result.uri = str(uri)
+    return result
+
+
+def properties_of(pushed):
+    names = ("pushed_destination", "pushed_version", "release_digest", "reason")
+    return {
+        "pushed": pushed.get_int_custom_property("pushed"),
+        **{name: pushed.get_string_custom_property(name) for name in names},
+    }
+
+
+def test_a_blessed_release_is_published_once(push, inputs, tmp_path, monkeypatch):
+    monkeypatch.setattr(publishing, "verify_in_fresh_process", lambda *arguments: 1)
+    digest = inputs["model_blessing"][0].get_string_custom_property("release_digest")
+    directory = str(tmp_path / "releases" / "tiny" / "saved_model" / "1")
+    expected = {"pushed_destination": directory, "pushed_version": "1", "release_digest": digest}
+    pushed = push()
+    assert properties_of(pushed) == {
+        **expected, "pushed": 1, "reason": f"Published as version 1 in {directory}."
+    }  # fmt: skip
+    assert (tmp_path / "releases" / "tiny" / "saved_model" / "1" / "saved_model.pb").read_text() == "graph"
+    assert json.loads((tmp_path / "pushed" / "publication.json").read_text()) == properties_of(pushed)
+    assert properties_of(push()) == {
+        **expected, "pushed": 0, "reason": f"Already published as version 1 in {directory}."
+    }  # fmt: skip
+
+
+def test_what_is_not_blessed_stays_where_it_is(push, inputs, tmp_path):
+    inputs["model_blessing"][0].set_int_custom_property("blessed", 0)
+    assert properties_of(push()) == {
+        "pushed": 0, "pushed_destination": "", "pushed_version": "", "release_digest": "",
+        "reason": "The evaluator did not bless this release, so nothing was published.",
+    }  # fmt: skip
+    assert not (tmp_path / "releases").exists()
+
+
+@pytest.mark.parametrize("key", ["release_digest", "model_digest"])
+def test_a_blessing_that_names_no_digest_is_refused(push, inputs, tmp_path, key):
+    blessing = artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing")
+    blessing.set_int_custom_property("blessed", 1)
+    other = "model_digest" if key == "release_digest" else "release_digest"
+    blessing.set_string_custom_property(other, inputs["model_blessing"][0].get_string_custom_property(other))
+    inputs["model_blessing"] = [blessing]
+    with pytest.raises(ReleaseError, match=f"its {key} must be [0-9a-f]{{64}}, and is missing"):
+        push()
+    assert not (tmp_path / "releases").exists()
+
+
+def test_a_copy_that_is_not_what_was_measured_is_refused(push, tmp_path):
+    with pytest.raises(ReleaseError, match=r"probes\.npz must be the evaluator's file of probes"):
+        push()
+    assert list((tmp_path / "releases" / "tiny" / "saved_model").iterdir()) == []
+
+
+def test_the_component_carries_a_fingerprint_of_its_code():
+    component = HubPusher(
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
+        evaluation=Channel(type=Evaluation),
+        destination="releases",
+        name="tiny",
+    )
+    properties = dict(component.spec.exec_properties)
+    assert len(properties.pop("code_fingerprint")) == 64
+    assert properties == {"destination": "releases", "name": "tiny"}
+    assert component.outputs["pushed_model"].type is standard_artifacts.PushedModel

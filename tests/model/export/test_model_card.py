@@ -1,0 +1,130 @@
+"""The model card: its metadata is what was measured, and nothing in it can break out of its place."""
+
+import json
+
+import pytest
+import yaml
+
+from model.errors import ReleaseError
+from model.export.model_card import model_card, read_evaluation
+from model.export.release import Release
+from model.storage import sha256_of_file
+
+RELEASE = Release(
+    name="base", model_digest="5" * 64, release_digest="6" * 64, files={}, sizes_bytes={},
+    source_checkpoint={"name": "tiny | <b>", "sha256": "7" * 64}, license="cc-by-4.0", language="en",
+    sample_rate_hz=16_000, versions={"keras": "3.12.4"},
+)  # fmt: skip
+SPEAKERS = {"low": 0.03, "high": 0.041, "unit": "speaker"}
+UTTERANCES = {"low": 0.2, "high": 0.4, "unit": "utterance"}
+CLEAN = {"wer": 0.03456, "interval": SPEAKERS, "utterances": 2620, "words": 52576, "speakers": 40}
+OTHER = {"wer": 0.31, "interval": UTTERANCES, "utterances": 9, "words": 80}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(splits, checks=(), corpus="LibriSpeech", measured="6" * 64, judged="6" * 64):
+        metrics = {"splits": splits, "corpus": {"root_name": corpus}, "release_digest": measured}
+        gate = {"verdict": "ACCEPT", "checks": list(checks), "release_digest": judged}
+        (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+        (tmp_path / "gate.json").write_text(json.dumps(gate))
+        return tmp_path
+
+    return write
+
+
+def parts(card):
+    _, front_matter, body = card.split("---\n", 2)
+    return yaml.safe_load(front_matter), body
+
+
+def test_the_metadata_are_what_was_measured(write):
+    evaluation = read_evaluation(write({"test-clean": CLEAN, "test-other": OTHER}), RELEASE)
+    metadata, _ = parts(model_card(RELEASE, "onnx", "wav2vec2-base", evaluation))
+    task = {"type": "automatic-speech-recognition", "name": "Automatic Speech Recognition"}
+    assert metadata == {
+        "language": ["en"],
+        "license": "cc-by-4.0",
+        "library_name": "onnx",
+        "pipeline_tag": "automatic-speech-recognition",
+        "tags": ["automatic-speech-recognition", "audio", "speech", "wav2vec2", "ctc"],
+        "datasets": ["LibriSpeech"],
+        "metrics": ["wer"],
+        "model-index": [
+            {
+                "name": "wav2vec2-base",
+                "results": [
+                    {
+                        "task": task,
+                        "dataset": {"name": "LibriSpeech test-clean", "type": "LibriSpeech", "split": "test-clean"},
+                        "metrics": [{"type": "wer", "value": 3.46, "name": "WER (95 % interval 3.0 to 4.1 %)"}],
+                    },
+                    {
+                        "task": task,
+                        "dataset": {"name": "LibriSpeech test-other", "type": "LibriSpeech", "split": "test-other"},
+                        "metrics": [{"type": "wer", "value": 31.0, "name": "WER (95 % interval 20.0 to 40.0 %)"}],
+                    },
+                ],
+            }
+        ],
+    }
+
+
+def test_the_page_tells_results_limits_and_origin(write):
+    directory = write({"test-clean": CLEAN, "test-synthetic": OTHER}, [{"outcome": "PASS", "reason": "All is well."}])
+    evaluation = read_evaluation(directory, RELEASE)
+    pages = {
+        format_: parts(model_card(RELEASE, format_, "wav2vec2-base", evaluation))[1]
+        for format_ in ("saved_model", "onnx")
+    }
+    for page in pages.values():
+        assert "| test-clean | 3.5 % | 3.0 to 4.1 % (over speakers) | 2,620 | 52,576 | 40 |" in page
+        assert "On the test splits of the corpus LibriSpeech, other parts" in page
+        assert "| test-synthetic | 31.0 % | 20.0 to 40.0 % (over utterances) | 9 | 80 | unknown |" in page
+        assert "The gate's verdict was ACCEPT:\n\n- PASS: All is well.\n" in page
+        assert "About 31 errors in 100 words of test-synthetic." in page
+        assert page.count("is not spoken by people") == 1
+        assert page.count("has too few speakers") == 1
+        assert f"| trained from | tiny \\| &lt;b> (sha256 `{'7' * 64}`) |" in page
+        assert f"| release digest | `{'6' * 64}` |" in page
+        assert f"| sha256 of the evaluation's metrics.json | `{sha256_of_file(directory / 'metrics.json')}` |" in page
+        assert "| keras | 3.12.4 |" in page
+    assert "hub.KerasLayer" in pages["saved_model"]
+    assert "Transcriber(" in pages["onnx"]
+
+
+def test_a_name_from_a_corpus_stays_in_its_place(write):
+    hostile = 'test-"}\n---\n<script>|x'
+    card = model_card(RELEASE, "onnx", "base", read_evaluation(write({hostile: CLEAN}, corpus=hostile), RELEASE))
+    metadata, body = parts(card)
+    assert metadata["datasets"] == [hostile]
+    assert metadata["model-index"][0]["results"][0]["dataset"]["split"] == hostile
+    assert "<script>" not in body
+    assert '| test-"} --- &lt;script>\\|x | 3.5 % |' in body
+
+
+def test_a_split_without_an_interval_says_so(write):
+    card = model_card(RELEASE, "onnx", "base", read_evaluation(write({"test": {**CLEAN, "interval": None}}), RELEASE))
+    metadata, body = parts(card)
+    assert metadata["model-index"][0]["results"][0]["metrics"] == [{"type": "wer", "value": 3.46, "name": "WER"}]
+    assert "| test | 3.5 % | none | 2,620 | 52,576 | 40 |" in body
+
+
+@pytest.mark.parametrize(
+    ("splits", "others", "message"),
+    [
+        ({}, {}, r"metrics\.json must hold the WER of at least one test split"),
+        ({"test": {**CLEAN, "wer": float("nan")}}, {}, r"metrics\.json must hold the WER of at least one test split"),
+        ({"test": {"utterances": 1}}, {}, r"must be a whole evaluation, with metrics\.json and gate\.json: KeyError"),
+        ({"test": CLEAN}, {"measured": "8" * 64}, "must be of the release 6{64}, and is of 8{64}; run"),
+        ({"test": CLEAN}, {"judged": "9" * 64}, "must be of the release 6{64}, and is of 9{64}; run"),
+    ],
+)
+def test_an_evaluation_that_measured_nothing_or_something_else_is_refused(write, splits, others, message):
+    with pytest.raises(ReleaseError, match=message):
+        read_evaluation(write(splits, **others), RELEASE)
+
+
+def test_a_missing_evaluation_is_refused(tmp_path):
+    with pytest.raises(ReleaseError, match="must be a whole evaluation, .*run the evaluator again"):
+        read_evaluation(tmp_path, RELEASE)
