@@ -1,4 +1,4 @@
-"""How long a person waits for the first answer: `w2v2 --help` and `w2v2 transcribe`, beside the SavedModel in TensorFlow.
+"""How long a person waits for an answer: `w2v2 --help` and `w2v2 transcribe`, beside the SavedModel in TensorFlow.
 
     make bench
 
@@ -34,7 +34,7 @@ print(text.numpy()[0].decode())
 
 def main() -> int:
     """Prints the medians and the claims; returns 0 if every claim holds."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Measures how long the commands take to start.")
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
     w2v2 = str(Path(sys.executable).with_name("w2v2"))

@@ -119,7 +119,7 @@ def read_utterances(files: Iterable[str]) -> Iterator[Utterance]:
     for file in files:
         try:
             for record in tf.data.TFRecordDataset(file).as_numpy_iterator():
-                yield decode(record)
+                yield decode(bytes(record))
         except (tf.errors.DataLossError, tf.errors.NotFoundError) as error:
             raise DataError(f"{file} must be a whole file of records: {error.message}.") from error
 

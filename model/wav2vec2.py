@@ -39,7 +39,9 @@ class Wav2Vec2CTC(keras.Model):
         self.dropout = keras.layers.Dropout(config.final_dropout, dtype=self.dtype_policy)
         self.lm_head = keras.layers.Dense(
             config.vocab_size,
-            kernel_initializer=keras.initializers.RandomNormal(stddev=config.initializer_range),
+            kernel_initializer=keras.initializers.RandomNormal(  # pyright: ignore[reportArgumentType]
+                stddev=config.initializer_range
+            ),
             name="lm_head",
             dtype=self.dtype_policy,
         )

@@ -92,7 +92,7 @@ def _run(corpus: CorpusSummary, staging: Path, settings: IngestSettings, make_pi
         with make_pipeline() as pipeline:
             chapters = pipeline | "Chapters" >> beam.Create(list(corpus.chapters), reshuffle=False)
             references = chapters | "ReadReferences" >> ReadReferences(corpus.root, settings)
-            references.references | "WriteShards" >> WriteShards(corpus.root, str(staging), settings, total)
+            _ = references.references | "WriteShards" >> WriteShards(corpus.root, str(staging), settings, total)
             _ = (
                 references[REJECTED]
                 | "CollectRejects" >> beam.combiners.ToList()

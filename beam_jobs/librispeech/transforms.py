@@ -30,7 +30,7 @@ class ReadReferences(beam.PTransform):
     root: str
     settings: IngestSettings
 
-    def expand(self, chapters: Any) -> Any:
+    def expand(self, chapters: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Applies the transform to a collection of `Chapter`."""
         return chapters | "ReadChapter" >> beam.ParDo(_ReadChapter(self.root, self.settings)).with_outputs(
             REJECTED, main="references"
@@ -70,7 +70,7 @@ class WriteShards(beam.PTransform):
     settings: IngestSettings
     total_shards: int
 
-    def expand(self, references: Any) -> Any:
+    def expand(self, references: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Applies the transform to a collection of `((split, shard), Reference)`."""
         return (
             references

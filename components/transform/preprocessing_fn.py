@@ -55,7 +55,7 @@ def _bucket_lengths(num_samples: Any, num_buckets: int) -> Any:
     else:
         lengths = longest
     lengths = tf.ensure_shape(lengths, [num_buckets])
-    return tf.tile(lengths[tf.newaxis, :], [tf.shape(num_samples)[0], 1])
+    return tf.tile(lengths[tf.newaxis, :], tf.stack([tf.shape(num_samples)[0], 1]))
 
 
 def _labels(transcripts: Any, vocabulary: Mapping[str, int]) -> Any:

@@ -51,10 +51,10 @@ def hear_saved_model(
 
     try:
         loaded = tf.saved_model.load(str(directory))
-        transcribe = loaded.signatures["transcribe"]
+        transcribe: Any = loaded.signatures["transcribe"]
     except (OSError, KeyError, ValueError) as error:
         raise ReleaseError(f"{directory} must be a SavedModel with the signature 'transcribe': {error}.") from error
-    results: list[Heard | None] = [None] * len(utterances)
+    results: list[Any] = [None] * len(utterances)
     done = 0
     for batch in _batches(utterances, batch_samples):
         longest = max(len(utterances[index].samples) for index in batch)
@@ -68,7 +68,7 @@ def hear_saved_model(
             results[index] = Heard(texts[row].decode(), logits[row, : frames[row]])
         done += len(batch)
         progress.report(done, len(utterances), "utterances", stage)
-    return [result for result in results if result is not None]
+    return results
 
 
 def hear_onnx(directory: str | Path, utterances: Sequence[Utterance], stage: str) -> list[Heard]:
@@ -91,7 +91,8 @@ def hear_onnx(directory: str | Path, utterances: Sequence[Utterance], stage: str
         waveform = to_float(utterance.samples)
         if preprocessor.get("do_normalize", True):
             waveform = normalise(waveform)
-        logits = session.run(["logits"], {"input_values": waveform[None]})[0][0]
+        outputs: Any = session.run(["logits"], {"input_values": waveform[None]})
+        logits = outputs[0][0]
         results.append(Heard(vocabulary.decode_greedy(logits.argmax(axis=-1)), logits))
         if number % 20 == 0 or number == len(utterances):
             progress.report(number, len(utterances), "utterances", stage)

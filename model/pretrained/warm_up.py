@@ -69,7 +69,9 @@ be tried without a download, and it is no speech recogniser for people's voices.
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Trains and writes the checkpoint; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m model.pretrained.warm_up", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m model.pretrained.warm_up", description="Makes the small checkpoint that comes with the project."
+    )
     parser.add_argument("--corpus", type=Path, required=True, help="a corpus in LibriSpeech's layout")
     parser.add_argument("--output", type=Path, required=True, help="the checkpoint's directory")
     parser.add_argument("--steps", type=int, default=1800)

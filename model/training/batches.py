@@ -26,12 +26,13 @@ def bucket_lengths(quantiles_samples: Sequence[int], samples_per_frame: int, max
 
 
 def training_batches(
-    epoch: Callable[[int], tf.data.Dataset], lengths: Sequence[int], batch_samples: int, seed: int
+    epoch: Callable[[Any], tf.data.Dataset], lengths: Sequence[int], batch_samples: int, seed: int
 ) -> tf.data.Dataset:
     """Repeats the utterances for ever, each epoch in another order, in batches of one bucket each.
 
     Args:
-      epoch: Gives the utterances of the n-th epoch: dicts of `pcm` int16 `[samples]` and `labels` int32 `[labels]`.
+      epoch: Gives the utterances of the n-th epoch, n being an int64 tensor: dicts of `pcm` int16 `[samples]` and
+        `labels` int32 `[labels]`.
       lengths: The padded lengths of the buckets, in samples.
       batch_samples: Samples in a batch at most, padding included.
       seed: Of the order.
@@ -41,7 +42,7 @@ def training_batches(
       `[batch, labels]`, −1 where padded.
     """
 
-    def shuffled(number: tf.Tensor) -> tf.data.Dataset:
+    def shuffled(number: Any) -> tf.data.Dataset:
         # The seed must change with the epoch: this function is traced once, and its shuffle is made anew each time.
         return epoch(number).shuffle(_SHUFFLE_UTTERANCES, seed=number * 1_000_003 + seed)
 

@@ -53,9 +53,9 @@ def ctc_loss(
         positions = tf.where(used)
         sparse = tf.SparseTensor(positions, tf.gather_nd(labels, positions), tf.cast(tf.shape(labels), tf.int64))
         losses = tf.nn.ctc_loss(
-            labels=sparse,
+            labels=sparse,  # pyright: ignore[reportArgumentType] — the stubs know the dense form only
             logits=logits,
-            label_length=None,
+            label_length=None,  # pyright: ignore[reportArgumentType]
             logit_length=num_frames,
             logits_time_major=False,
             blank_index=blank_id,

@@ -153,7 +153,7 @@ def train(
 
 def _optimizer(model: Wav2Vec2CTC, settings: TrainingSettings) -> keras.optimizers.AdamW:
     optimizer = keras.optimizers.AdamW(
-        learning_rate=TriStageSchedule(settings),
+        learning_rate=TriStageSchedule(settings),  # pyright: ignore[reportArgumentType] — a schedule is allowed
         weight_decay=settings.weight_decay,
         beta_2=settings.adam_beta_2,
         epsilon=1e-8,

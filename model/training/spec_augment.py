@@ -31,12 +31,14 @@ def span_mask(
     """
     seeds = tf.random.split(seed, 2)
     batch = tf.shape(lengths)[0]
-    wanted = tf.cast(lengths, tf.float32) * (probability / span) + tf.random.stateless_uniform([batch], seeds[0])
+    wanted = tf.cast(lengths, tf.float32) * (probability / span) + tf.random.stateless_uniform(
+        tf.stack([batch]), seeds[0]
+    )
     starts = tf.maximum(lengths - span + 1, 0)
     count = tf.minimum(tf.maximum(tf.cast(tf.floor(wanted), tf.int32), min_spans), starts)
     positions = tf.range(size)[None, :]
     # The `count` positions with the highest noise among those where a span may begin.
-    noise = tf.where(positions < starts[:, None], tf.random.stateless_uniform([batch, size], seeds[1]), -1.0)
+    noise = tf.where(positions < starts[:, None], tf.random.stateless_uniform(tf.stack([batch, size]), seeds[1]), -1.0)
     rank = tf.argsort(tf.argsort(noise, axis=1, direction="DESCENDING"), axis=1)
     begins = tf.cast(rank < count[:, None], tf.int32)
     # A position is masked when a span began at it or up to span − 1 positions before.
