@@ -293,7 +293,8 @@ def show_gates(console: Console, entry: RunEntry) -> None:
     for name, title in (("saved_model", "SavedModel"), ("onnx", "ONNX")):
         release = entry.releases.get(name)
         if release is not None:
-            places.add_row(f"  {title}", Text.assemble(display_path(release.path), (f"  {release.reason}", "dim")))
+            note = "published by this run" if release.pushed else "published before"
+            places.add_row(f"  {title}", Text.assemble(display_path(release.path), (f"  {note}", "dim")))
     if entry.report is not None:
         places.add_row("  Report", display_path(entry.report))
     places.add_row("  Log", display_path(entry.log))

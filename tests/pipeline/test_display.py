@@ -104,7 +104,7 @@ def test_the_summary_tells_nodes_wer_verdict_reasons_releases_and_report(entry):
         "REJECT",
         "✗ max_wer/test-a The WER of test-a is 62.5 %, above the ceiling of 50.0 %.",
         "· baseline No baseline.",
-        "ONNX /releases/tiny/onnx/3 It was there already.",
+        "ONNX /releases/tiny/onnx/3 published before",
         "Report /evaluation/report.html",
         "Log /log.txt",
         "Run 20260101T000000Z-aaaa took 4 min 05 s, at most 3.1 GB of memory.",
