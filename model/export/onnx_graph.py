@@ -6,6 +6,7 @@ although the graph is the same; a release digest would then change without any r
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -42,10 +43,12 @@ def canonical(
             f"The inputs and outputs of the ONNX graph must be {', '.join(dimensions)}, not"
             f" {', '.join(value.name for value in values)}."
         )
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
-    result.ClearField("graph")
-    result.ClearField("metadata_props")
+    result = onnx.ModelProto(
+        ir_version=model.ir_version,
+        opset_import=model.opset_import,
+        producer_name=model.producer_name,
+        producer_version=model.producer_version,
+    )
     graph = result.graph
     graph.name = name
     _copy_nodes(source, graph)
@@ -109,11 +112,12 @@ def _in_order_of_need(source: Any, producers: Mapping[str, Any]) -> list[Any]:
 
 
 def _content(constant: Any) -> bytes:
+    """The hash of a constant's type, shape and values."""
     twin = type(constant)()
     twin.CopyFrom(constant)
     twin.ClearField("name")
     twin.ClearField("doc_string")
-    return twin.SerializeToString(deterministic=True)
+    return hashlib.sha256(twin.SerializeToString(deterministic=True)).digest()
 
 
 def _scope(node_name: str) -> str:

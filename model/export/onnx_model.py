@@ -56,11 +56,11 @@ def export_onnx(loaded: Any, directory: str | Path, opset: int = DEFAULT_OPSET) 
         )
     with replacing_directory(directory) as temporary:
         function = _scoring_function(loaded)
-        model = _convert(function, loaded, opset)
-        _check(model, function, loaded.config.min_samples)
         path = temporary / MODEL_FILE
         path.parent.mkdir()
-        path.write_bytes(model.SerializeToString(deterministic=True))
+        # What is checked is the file, when nothing else of the conversion is left in memory.
+        path.write_bytes(_convert(function, loaded, opset).SerializeToString(deterministic=True))
+        _check(path, function, loaded.config.min_samples)
         for name, value in hugging_face_files(loaded).items():
             (temporary / name).write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -124,15 +124,16 @@ def _metadata(loaded: Any) -> dict[str, str]:
     }
 
 
-def _check(model: Any, function: Any, min_samples: int) -> None:
+def _check(path: Path, function: Any, min_samples: int) -> None:
     import onnx
     import onnxruntime
 
-    onnx.checker.check_model(model, full_check=True)
-    control_flow = sorted({node.op_type for node in model.graph.node} & set(_CONTROL_FLOW))
+    onnx.checker.check_model(str(path), full_check=True)
+    nodes = onnx.load(path, load_external_data=False).graph.node
+    control_flow = sorted({node.op_type for node in nodes} & set(_CONTROL_FLOW))
     if control_flow:
         raise ReleaseError(f"The ONNX graph must hold no control flow, and holds {', '.join(control_flow)}.")
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     random = np.random.default_rng(0)
     for batch, samples in ((1, min_samples), (2, 2 * min_samples + 9_001)):
         waveforms = random.standard_normal((batch, samples), dtype=np.float32)
