@@ -11,6 +11,7 @@ import platform
 import re
 import shutil
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -216,9 +217,11 @@ def is_well(checks: list[Check]) -> bool:
 
 
 def _installed() -> dict[str, str]:
+    # Not all of sys.path: setuptools puts copies of other packages, of other versions, there.
+    places = [sysconfig.get_path(name) for name in ("purelib", "platlib")]
     return {
         _normal(name): distribution.version
-        for distribution in importlib.metadata.distributions()
+        for distribution in importlib.metadata.distributions(path=places)
         if (name := distribution.metadata["Name"])
     }
 
