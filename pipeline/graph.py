@@ -35,6 +35,7 @@ class RunInputs:
       checkpoint_fingerprint: A hash that changes when the checkpoint does.
       schema_path: The curated schema, under a name that changes when the schema does.
       vocabulary: Id by token, of the checkpoint.
+      published: The version that is published now, by format; nothing where none is.
       enable_cache: Whether nodes whose inputs did not change are served from the cache.
       beam_args: Flags for Beam.
     """
@@ -49,6 +50,7 @@ class RunInputs:
     checkpoint_fingerprint: str
     schema_path: str
     vocabulary: Mapping[str, int]
+    published: Mapping[str, str] = dataclasses.field(default_factory=dict)
     enable_cache: bool = True
     beam_args: tuple[str, ...] = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
 
@@ -122,6 +124,7 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeli
         "name": config.release.name,
         "destination": inputs.releases_dir,
     }
+    published = inputs.published
     return tfx.dsl.Pipeline(
         pipeline_name=config.pipeline_name,
         pipeline_root=inputs.pipeline_root,
@@ -137,8 +140,8 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeli
             exporter,
             baseline,
             evaluator,
-            HubPusher(**judged),
-            OnnxPusher(**judged),
+            HubPusher(**judged, destination_state=published.get("saved_model", "")),
+            OnnxPusher(**judged, destination_state=published.get("onnx", "")),
         ],
         enable_cache=inputs.enable_cache,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(inputs.metadata_path),

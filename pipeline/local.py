@@ -30,6 +30,7 @@ from pipeline.config import PipelineConfig
 from pipeline.failure import explain
 from pipeline.partial_run import plan_resume, plan_run, run_to_resume
 from pipeline.record import RunDirectory
+from pipeline.releases import published_versions
 from pipeline.runs import past_runs
 from pipeline.sources import find_sources
 from pipeline.workspace import Workspace
@@ -99,6 +100,7 @@ def run(workspace: Workspace, directory: RunDirectory) -> None:
         releases_dir=str(workspace.releases_dir),
         schema_path=_schema_path(workspace),
         enable_cache=record.request.enable_cache,
+        published=published_versions(workspace.releases_dir, config.release.name),
         **{field.name: getattr(sources, field.name) for field in dataclasses.fields(sources)},
     )
     ir = compile_pipeline(create_pipeline(config, inputs), record.run_id)

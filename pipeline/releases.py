@@ -21,3 +21,16 @@ def newest_onnx_release(workspace: Workspace) -> Path:
             " released ONNX folder with --model."
         )
     return pointers[-1].parent
+
+
+def published_versions(releases_dir: Path, name: str) -> dict[str, str]:
+    """Returns the newest published version of a model, by format; nothing for a format of which none is there.
+
+    A version counts while its directory is there: a pusher must run again when somebody has removed it.
+    """
+    found: dict[str, str] = {}
+    for pointer in sorted((releases_dir / name).glob("*/latest")):
+        version = pointer.read_text(encoding="utf-8").strip()
+        if version and (pointer.parent / version).is_dir():
+            found[pointer.parent.name] = version
+    return found

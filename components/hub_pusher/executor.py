@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from tfx import types
 from tfx.dsl.components.base import base_executor
-from tfx.types import artifact_utils
 
-from model.export.publish import PUBLICATION_FILE, Blessing, publish
+from components.publishing import push
 from model.export.release import SAVED_MODEL
-from model.storage import write_json
 
 
 class Executor(base_executor.BaseExecutor):
@@ -23,43 +20,5 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Publishes the SavedModel, if the release is blessed and not yet published.
-
-        Args:
-          input_dict:
-            - model: one Model, the release.
-            - model_blessing: one ModelBlessing; custom properties `blessed` (0 or 1), `release_digest`, `model_digest`.
-            - evaluation: one Evaluation; `metrics.json`, `gate.json` and `probes.npz` are read.
-          output_dict:
-            - pushed_model: one PushedModel, with `publication.json`. Custom properties, of which the first three are
-              those of TFX's Pusher: `pushed` (0 or 1), `pushed_destination` and `pushed_version` (where the release is
-              published, now or before; else empty), `release_digest`, `reason`.
-          exec_properties:
-            - destination: a directory on this machine.
-            - name: the directory below it.
-            - code_fingerprint: part of the cache key only.
-
-        Raises:
-          UsageError: the destination is not on this machine.
-          ReleaseError: the release is not what was judged or measured.
-          DiskFullError: there is no room left.
-        """
-        judged = artifact_utils.get_single_instance(input_dict["model_blessing"])
-        publication = publish(
-            SAVED_MODEL,
-            artifact_utils.get_single_instance(input_dict["model"]).uri,
-            artifact_utils.get_single_instance(input_dict["evaluation"]).uri,
-            Blessing(
-                blessed=judged.get_int_custom_property("blessed") == 1,
-                release_digest=judged.get_string_custom_property("release_digest"),
-                model_digest=judged.get_string_custom_property("model_digest"),
-            ),
-            exec_properties["destination"],
-            exec_properties["name"],
-        )
-        artifact = artifact_utils.get_single_instance(output_dict["pushed_model"])
-        properties = publication.to_mapping()
-        write_json(Path(artifact.uri) / PUBLICATION_FILE, properties)
-        artifact.set_int_custom_property("pushed", properties.pop("pushed"))
-        for key, value in properties.items():
-            artifact.set_string_custom_property(key, value)
+        """Publishes the SavedModel; arguments and errors are those of `components.publishing.push`."""
+        push(SAVED_MODEL, input_dict, output_dict, exec_properties)

@@ -5,27 +5,10 @@ from __future__ import annotations
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
-from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components.artifacts import Evaluation
 from components.code_fingerprint import code_fingerprint
 from components.onnx_pusher.executor import Executor
-
-
-class OnnxPusherSpec(ComponentSpec):
-    """Inputs, outputs and execution properties of OnnxPusher."""
-
-    PARAMETERS = {  # noqa: RUF012 — TFX reads it from the class
-        "destination": ExecutionParameter(type=str),
-        "name": ExecutionParameter(type=str),
-        "code_fingerprint": ExecutionParameter(type=str),
-    }
-    INPUTS = {  # noqa: RUF012
-        "model": ChannelParameter(type=standard_artifacts.Model),
-        "model_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
-        "evaluation": ChannelParameter(type=Evaluation),
-    }
-    OUTPUTS = {"pushed_model": ChannelParameter(type=standard_artifacts.PushedModel)}  # noqa: RUF012
+from components.publishing import PusherSpec
 
 
 class OnnxPusher(base_component.BaseComponent):
@@ -41,6 +24,7 @@ class OnnxPusher(base_component.BaseComponent):
       ...     evaluation=evaluator.outputs["evaluation"],
       ...     destination="workspace/releases",
       ...     name="wav2vec2-tiny",
+      ...     destination_state="",
       ... )
 
     Args:
@@ -49,9 +33,11 @@ class OnnxPusher(base_component.BaseComponent):
       evaluation: The evaluator's measurements: the model card is made of them, and the copy is compared with them.
       destination: A directory on this machine.
       name: The directory below it, for this model.
+      destination_state: What is published there now, such as the version; when it changes, because somebody removed a
+        release, the pusher is not served from the cache.
     """
 
-    SPEC_CLASS = OnnxPusherSpec
+    SPEC_CLASS = PusherSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
     def __init__(
@@ -61,15 +47,17 @@ class OnnxPusher(base_component.BaseComponent):
         evaluation: types.BaseChannel,
         destination: str,
         name: str,
+        destination_state: str,
     ) -> None:
         super().__init__(
-            OnnxPusherSpec(
+            PusherSpec(
                 model=model,
                 model_blessing=model_blessing,
                 evaluation=evaluation,
                 destination=destination,
+                destination_state=destination_state,
                 name=name,
-                code_fingerprint=code_fingerprint("components.onnx_pusher", "model"),
+                code_fingerprint=code_fingerprint("components.onnx_pusher", "components.publishing", "model"),
                 pushed_model=types.Channel(type=standard_artifacts.PushedModel),
             )
         )

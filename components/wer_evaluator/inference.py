@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from model import progress
-from model.audio import normalise, to_float
+from model.audio import to_float
 from model.errors import ReleaseError
 from model.examples import Utterance
-from model.text import Vocabulary
+from model.transcriber import Transcriber
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -72,28 +71,16 @@ def hear_saved_model(
 
 
 def hear_onnx(directory: str | Path, utterances: Sequence[Utterance], stage: str) -> list[Heard]:
-    """Transcribes utterances with an ONNX folder, one by one, as `w2v2 transcribe` does.
+    """Transcribes utterances with an ONNX folder, one by one, by the class that `w2v2 transcribe` uses.
 
     Raises:
       ReleaseError: the directory holds no such ONNX file.
     """
-    import onnxruntime
-
-    root = Path(directory)
-    try:
-        vocabulary = Vocabulary.from_file(root / "vocab.json")
-        preprocessor = json.loads((root / "preprocessor_config.json").read_text(encoding="utf-8"))
-        session = onnxruntime.InferenceSession(str(root / "onnx" / "model.onnx"), providers=["CPUExecutionProvider"])
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ReleaseError(f"{root} must be an ONNX folder as ReleaseExporter writes it: {error}.") from error
+    transcriber = Transcriber(directory)
     results: list[Heard] = []
     for number, utterance in enumerate(utterances, start=1):
-        waveform = to_float(utterance.samples)
-        if preprocessor.get("do_normalize", True):
-            waveform = normalise(waveform)
-        outputs: Any = session.run(["logits"], {"input_values": waveform[None]})
-        logits = outputs[0][0]
-        results.append(Heard(vocabulary.decode_greedy(logits.argmax(axis=-1)), logits))
+        logits = transcriber.logits(to_float(utterance.samples))
+        results.append(Heard(transcriber.decode(logits), logits))
         if number % 20 == 0 or number == len(utterances):
             progress.report(number, len(utterances), "utterances", stage)
     return results

@@ -14,6 +14,7 @@ from components.wer_evaluator.settings import EvaluationSettings
 from model.audio import to_float
 from model.errors import ReleaseError
 from model.examples import Utterance, read_utterances
+from model.export.release import FORMATS, Release, check_files, read_release
 from model.metrics import (
     Counts,
     count_character_errors,
@@ -22,9 +23,8 @@ from model.metrics import (
     rate_interval,
     total,
 )
-from model.storage import read_json, release_digest, sha256_of_files
+from model.storage import read_json
 
-RELEASE_FILE = "RELEASE.json"
 INFO_FILE = "dataset_info.json"
 
 
@@ -43,28 +43,16 @@ class Measured:
     probes: dict[str, np.ndarray[Any, Any]]
 
 
-def read_release(directory: str | Path) -> dict[str, Any]:
+def checked_release(directory: str | Path) -> Release:
     """Reads the description of a release and checks that its files are those that it names.
 
     Raises:
-      ReleaseError: the description is missing, or a file has changed since it was exported.
+      ReleaseError: the description is missing, or a file is not what was exported.
     """
-    root = Path(directory)
-    try:
-        release = read_json(root / RELEASE_FILE)
-        files, digest = dict(release["files"]), release["release_digest"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ReleaseError(f"{root} must be a release with a whole {RELEASE_FILE}: {error!r}.") from error
-    found = {name: sha256 for name, sha256 in sha256_of_files(root).items() if name.split("/")[0] in _EXPORTS}
-    if found != files or release_digest(found) != digest:
-        changed = sorted(name for name in found.keys() | files.keys() if found.get(name) != files.get(name))
-        raise ReleaseError(
-            f"The files of the release {root} must be those that were exported; these are not: {', '.join(changed)}."
-        )
+    release = read_release(directory)
+    for format_ in FORMATS:
+        check_files(Path(directory) / format_, release, format_, hashes=True)
     return release
-
-
-_EXPORTS = ("saved_model", "onnx")
 
 
 def measure(
@@ -86,7 +74,7 @@ def measure(
     Raises:
       ReleaseError: the candidate is not what ReleaseExporter wrote.
     """
-    release = read_release(release_dir)
+    release = checked_release(release_dir)
     chosen = list(settings.splits) or sorted(name for name in split_names if name.startswith("test"))
     info = _info(Path(examples_dir))
     by_split = {
@@ -132,10 +120,10 @@ def measure(
             if by_split[split]
         },
         "exports": {"onnx": _parity(heard, heard_onnx)},
-        "model_digest": release["model_digest"],
-        "release_digest": release["release_digest"],
-        "release_name": release.get("name"),
-        "source_checkpoint": release.get("source_checkpoint"),
+        "model_digest": release.model_digest,
+        "release_digest": release.release_digest,
+        "release_name": release.name,
+        "source_checkpoint": release.source_checkpoint,
         "corpus": info.get("corpus"),
         "baseline": _baseline(baseline_dir, release, utterances, splits_of, words, settings),
     }
@@ -204,7 +192,7 @@ def _parity(heard: Sequence[Heard], heard_onnx: Sequence[Heard]) -> dict[str, An
 
 def _baseline(
     baseline_dir: str | Path | None,
-    release: Mapping[str, Any],
+    release: Release,
     utterances: Sequence[Utterance],
     splits_of: Sequence[str],
     words: Sequence[Counts],
@@ -214,9 +202,9 @@ def _baseline(
     if baseline_dir is None:
         return None
     try:
-        other = read_release(baseline_dir)
-        digests = {"model_digest": other["model_digest"], "release_digest": other["release_digest"]}
-        if other["model_digest"] == release["model_digest"]:
+        other = checked_release(baseline_dir)
+        digests = {"model_digest": other.model_digest, "release_digest": other.release_digest}
+        if other.model_digest == release.model_digest:
             return {**digests, "same": True, "error": None, "splits": {}}
         heard = hear_saved_model(
             Path(baseline_dir) / "saved_model", utterances, settings.batch_samples, "latest blessed model"

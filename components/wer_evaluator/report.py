@@ -74,7 +74,8 @@ def _checks(decision: Decision) -> str:
         )
         for check in decision.checks
     ]
-    return _table(("", "Check", "Measured", "95 % interval", "Threshold", "Reason"), rows)
+    table = _table(("", "Check", "Measured", "95 % interval", "Threshold", "Reason"), rows)
+    return f'<div class="checks">{table}</div>'
 
 
 def _rates(metrics: Mapping[str, Any]) -> str:
@@ -198,4 +199,5 @@ def _number(value: float | None) -> str:
 
 
 def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.1f} %"
+    # A space at which no line is broken.
+    return f"{100 * fraction:.1f}\u00a0%"

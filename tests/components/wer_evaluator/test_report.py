@@ -42,7 +42,7 @@ def test_it_tells_verdict_rates_errors_and_provenance():
     for expected in (
         "Rejected: the model is not released.",
         "The WER of test-a is 66.7 %, above the ceiling of 50.0 %.",
-        "50.0 % to 80.0 %",
+        "50.0\u00a0% to 80.0\u00a0%",
         "bootstrap over utterances",
         "<del>CAT</del><ins>BAT</ins>",
         "<td>CAT</td><td>BAT</td><td>1</td>",

@@ -1,24 +1,47 @@
-"""OnnxPusher: unpacks what was judged, publishes, and says what came of it."""
+"""The pushers: they unpack what was judged, publish, and say what came of it."""
 
+import dataclasses
 import json
+from typing import Any
 
 import pytest
 from tfx.types import Channel, standard_artifacts
 
 from components.artifacts import Evaluation
+from components.hub_pusher import HubPusher
+from components.hub_pusher.executor import Executor as HubExecutor
 from components.onnx_pusher import OnnxPusher
-from components.onnx_pusher.executor import Executor
+from components.onnx_pusher.executor import Executor as OnnxExecutor
 from model.errors import ReleaseError
 from model.export import publish as publishing
 from model.export.release import Release
 from model.storage import release_digest, sha256_of_files
 
 
+@dataclasses.dataclass(frozen=True)
+class Pusher:
+    component: Any
+    executor: Any
+    format: str
+    file: str
+
+
+PUSHERS = [
+    Pusher(HubPusher, HubExecutor, "saved_model", "saved_model.pb"),
+    Pusher(OnnxPusher, OnnxExecutor, "onnx", "onnx/model.onnx"),
+]
+
+
+@pytest.fixture(params=PUSHERS, ids=lambda pusher: pusher.format)
+def pusher(request):
+    return request.param
+
+
 @pytest.fixture
-def inputs(tmp_path):
+def inputs(tmp_path, pusher):
     """A small release, an evaluation of it, and its blessing."""
     release = tmp_path / "release"
-    path = release / "onnx" / "onnx/model.onnx"
+    path = release / pusher.format / pusher.file
     path.parent.mkdir(parents=True)
     path.write_text("graph")
     files = sha256_of_files(release)
@@ -46,11 +69,11 @@ def inputs(tmp_path):
 
 
 @pytest.fixture
-def push(inputs, tmp_path):
+def push(inputs, tmp_path, pusher):
     def push():
         pushed = artifact(standard_artifacts.PushedModel, tmp_path / "pushed")
         properties = {"destination": str(tmp_path / "releases"), "name": "tiny", "code_fingerprint": ""}
-        Executor().Do(inputs, {"pushed_model": [pushed]}, properties)
+        pusher.executor().Do(inputs, {"pushed_model": [pushed]}, properties)
         return pushed
 
     return push
@@ -70,23 +93,23 @@ def properties_of(pushed):
     }
 
 
-def test_a_blessed_release_is_published_once(push, inputs, tmp_path, monkeypatch):
+def test_a_blessed_release_is_published_once(push, inputs, tmp_path, monkeypatch, pusher):
     monkeypatch.setattr(publishing, "verify_in_fresh_process", lambda *arguments: 1)
     digest = inputs["model_blessing"][0].get_string_custom_property("release_digest")
-    directory = str(tmp_path / "releases" / "tiny" / "onnx" / "1")
+    directory = str(tmp_path / "releases" / "tiny" / pusher.format / "1")
     expected = {"pushed_destination": directory, "pushed_version": "1", "release_digest": digest}
     pushed = push()
     assert properties_of(pushed) == {
         **expected, "pushed": 1, "reason": f"Published as version 1 in {directory}."
     }  # fmt: skip
-    assert (tmp_path / "releases" / "tiny" / "onnx" / "1" / "onnx/model.onnx").read_text() == "graph"
+    assert (tmp_path / "releases" / "tiny" / pusher.format / "1" / pusher.file).read_text() == "graph"
     assert json.loads((tmp_path / "pushed" / "publication.json").read_text()) == properties_of(pushed)
     assert properties_of(push()) == {
         **expected, "pushed": 0, "reason": f"Already published as version 1 in {directory}."
     }  # fmt: skip
 
 
-def test_what_is_not_blessed_stays_where_it_is(push, inputs, tmp_path):
+def test_what_is_not_blessed_stays_where_it_is(push, inputs, tmp_path, pusher):
     inputs["model_blessing"][0].set_int_custom_property("blessed", 0)
     assert properties_of(push()) == {
         "pushed": 0, "pushed_destination": "", "pushed_version": "", "release_digest": "",
@@ -96,7 +119,7 @@ def test_what_is_not_blessed_stays_where_it_is(push, inputs, tmp_path):
 
 
 @pytest.mark.parametrize("key", ["release_digest", "model_digest"])
-def test_a_blessing_that_names_no_digest_is_refused(push, inputs, tmp_path, key):
+def test_a_blessing_that_names_no_digest_is_refused(push, inputs, tmp_path, key, pusher):
     blessing = artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing")
     blessing.set_int_custom_property("blessed", 1)
     other = "model_digest" if key == "release_digest" else "release_digest"
@@ -107,21 +130,22 @@ def test_a_blessing_that_names_no_digest_is_refused(push, inputs, tmp_path, key)
     assert not (tmp_path / "releases").exists()
 
 
-def test_a_copy_that_is_not_what_was_measured_is_refused(push, tmp_path):
+def test_a_copy_that_is_not_what_was_measured_is_refused(push, tmp_path, pusher):
     with pytest.raises(ReleaseError, match=r"probes\.npz must be the evaluator's file of probes"):
         push()
-    assert list((tmp_path / "releases" / "tiny" / "onnx").iterdir()) == []
+    assert list((tmp_path / "releases" / "tiny" / pusher.format).iterdir()) == []
 
 
-def test_the_component_carries_a_fingerprint_of_its_code():
-    component = OnnxPusher(
+def test_the_component_carries_a_fingerprint_of_its_code(pusher):
+    component = pusher.component(
         model=Channel(type=standard_artifacts.Model),
         model_blessing=Channel(type=standard_artifacts.ModelBlessing),
         evaluation=Channel(type=Evaluation),
         destination="releases",
         name="tiny",
+        destination_state="1",
     )
     properties = dict(component.spec.exec_properties)
     assert len(properties.pop("code_fingerprint")) == 64
-    assert properties == {"destination": "releases", "name": "tiny"}
+    assert properties == {"destination": "releases", "name": "tiny", "destination_state": "1"}
     assert component.outputs["pushed_model"].type is standard_artifacts.PushedModel

@@ -1,0 +1,81 @@
+"""What HubPusher and OnnxPusher share: the interface of a pusher, and the unpacking and packing around `publish`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tfx import types
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.artifacts import Evaluation
+from model.export.publish import PUBLICATION_FILE, Blessing, publish
+from model.export.release import Format
+from model.storage import write_json
+
+
+class PusherSpec(ComponentSpec):
+    """Inputs, outputs and execution properties of a pusher."""
+
+    PARAMETERS = {  # noqa: RUF012 — TFX reads it from the class
+        "destination": ExecutionParameter(type=str),
+        "destination_state": ExecutionParameter(type=str),
+        "name": ExecutionParameter(type=str),
+        "code_fingerprint": ExecutionParameter(type=str),
+    }
+    INPUTS = {  # noqa: RUF012
+        "model": ChannelParameter(type=standard_artifacts.Model),
+        "model_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
+        "evaluation": ChannelParameter(type=Evaluation),
+    }
+    OUTPUTS = {"pushed_model": ChannelParameter(type=standard_artifacts.PushedModel)}  # noqa: RUF012
+
+
+def push(
+    format_: Format,
+    input_dict: dict[str, list[types.Artifact]],
+    output_dict: dict[str, list[types.Artifact]],
+    exec_properties: dict[str, Any],
+) -> None:
+    """Publishes one format of a release, if it is blessed and not yet published.
+
+    Args:
+      format_: Which files of the release.
+      input_dict:
+        - model: one Model, the release.
+        - model_blessing: one ModelBlessing; custom properties `blessed` (0 or 1), `release_digest`, `model_digest`.
+        - evaluation: one Evaluation; `metrics.json`, `gate.json` and `probes.npz` are read.
+      output_dict:
+        - pushed_model: one PushedModel, with `publication.json`. Custom properties, of which the first three are
+          those of TFX's Pusher: `pushed` (0 or 1), `pushed_destination` and `pushed_version` (where the release is
+          published, now or before; else empty), `release_digest`, `reason`.
+      exec_properties:
+        - destination: a directory on this machine.
+        - name: the directory below it.
+        - destination_state, code_fingerprint: part of the cache key only.
+
+    Raises:
+      UsageError: the destination is not on this machine.
+      ReleaseError: the release is not what was judged or measured.
+      DiskFullError: there is no room left.
+    """
+    judged = artifact_utils.get_single_instance(input_dict["model_blessing"])
+    publication = publish(
+        format_,
+        artifact_utils.get_single_instance(input_dict["model"]).uri,
+        artifact_utils.get_single_instance(input_dict["evaluation"]).uri,
+        Blessing(
+            blessed=judged.get_int_custom_property("blessed") == 1,
+            release_digest=judged.get_string_custom_property("release_digest"),
+            model_digest=judged.get_string_custom_property("model_digest"),
+        ),
+        exec_properties["destination"],
+        exec_properties["name"],
+    )
+    artifact = artifact_utils.get_single_instance(output_dict["pushed_model"])
+    properties = publication.to_mapping()
+    write_json(Path(artifact.uri) / PUBLICATION_FILE, properties)
+    artifact.set_int_custom_property("pushed", properties.pop("pushed"))
+    for key, value in properties.items():
+        artifact.set_string_custom_property(key, value)
