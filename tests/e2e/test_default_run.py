@@ -1,0 +1,138 @@
+"""The default run, as a new user starts it, and what becomes of a model that is not good enough."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import soundfile
+
+pytestmark = pytest.mark.e2e
+
+W2V2 = str(Path(sys.executable).with_name("w2v2"))
+# Nothing of this project's settings may leak in from the outside.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("W2V2_")}
+
+
+def w2v2(workspace, *arguments, code=0):
+    environment = {**ENVIRONMENT, "W2V2_WORKSPACE": str(workspace), "COLUMNS": "160"}
+    done = subprocess.run(
+        [W2V2, *map(str, arguments)], capture_output=True, text=True, env=environment, timeout=1_800, check=False
+    )
+    assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
+    return done
+
+
+def runs(workspace):
+    return json.loads(w2v2(workspace, "runs", "--json").stdout)["runs"]
+
+
+def published(workspace):
+    return sorted(str(path.relative_to(workspace)) for path in (workspace / "releases").rglob("*") if path.is_file())
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    root = tmp_path_factory.mktemp("default") / "workspace"
+    w2v2(root, "run")
+    return root
+
+
+def test_the_default_run_ends_in_an_accepted_released_recogniser(workspace):
+    (run,) = runs(workspace)
+    assert (run["state"], run["verdict"]) == ("COMPLETE", "ACCEPT")
+    assert run["wer"]["test-synthetic"] <= 0.50
+    assert run["peak_memory_bytes"] <= 6e9
+    assert {node["state"] for node in run["nodes"]} == {"COMPLETE"}
+    for format_ in ("saved_model", "onnx"):
+        release = run["releases"][format_]
+        assert release["version"] == "1"
+        assert Path(release["path"]).is_dir()
+    review = json.loads(w2v2(workspace, "review", "--json").stdout)
+    (ceiling,) = [gate for gate in review["gates"] if gate["name"] == "max_wer/test-synthetic"]
+    assert ceiling["threshold"] == 0.50
+    assert ceiling["measured"] == run["wer"]["test-synthetic"]
+    assert ceiling["interval"][0] <= ceiling["measured"] <= ceiling["interval"][1]
+
+
+def test_the_released_model_writes_down_what_was_said(workspace):
+    """Most utterances of a speaker that nobody trained on, words counted by hand."""
+    transcripts = next(iter(sorted(workspace.glob("corpora/*/test-synthetic/*/*/*.trans.txt"))))
+    spoken = dict(line.split(" ", 1) for line in transcripts.read_text().splitlines())
+    files = [transcripts.parent / f"{name}.flac" for name in spoken]
+    told = json.loads(w2v2(workspace, "transcribe", *files, "--json").stdout)["transcriptions"]
+    right = sum(
+        said == heard
+        for entry, text in zip(told, spoken.values(), strict=True)
+        for said, heard in zip(text.split(), entry["text"].split(), strict=False)
+    )
+    assert right / sum(len(text.split()) for text in spoken.values()) > 0.4
+    assert [entry["duration_seconds"] for entry in told] == [soundfile.info(file).duration for file in files]
+
+
+def test_a_further_run_has_nothing_to_do_and_nothing_to_compare(workspace):
+    before = published(workspace)
+    done = w2v2(workspace, "run")
+    assert "There is nothing to compare: the latest blessed model is this very model." in done.stdout
+    newest, first = runs(workspace)[0], runs(workspace)[-1]
+    states = {node["id"]: node["state"] for node in newest["nodes"]}
+    assert states["Trainer"] == states["LibriSpeechExampleGen"] == states["ReleaseExporter"] == "CACHED"
+    assert newest["wer"] == first["wer"]
+    assert published(workspace) == before
+
+
+def test_a_model_that_is_not_good_enough_is_rejected_and_not_published(workspace, make_corpus):
+    """Tones are no speech: whatever the model writes down, it is wrong."""
+    corpus = make_corpus(
+        {"train-a": ["101", "102"], "dev-a": ["103"], "test-a": ["104", "105"]}, utterances=6, seconds=1.0
+    )
+    before = published(workspace)
+    strict = corpus.parent / "strict.py"
+    strict.write_text(
+        "import dataclasses\n"
+        "from components.wer_evaluator.settings import GateSettings\n"
+        "from pipeline.config import load_config\n"
+        "def get_config():\n"
+        "    return dataclasses.replace(load_config('smoke'), name='strict', gate=GateSettings(max_wer=0.5))\n"
+    )
+    done = w2v2(workspace, "run", "--config", strict, "--corpus", corpus, code=4)
+    assert "above the ceiling of 50.0 %" in done.stdout
+    rejected = runs(workspace)[0]
+    assert (rejected["state"], rejected["verdict"]) == ("COMPLETE", "REJECT")
+    assert rejected["wer"]["test-a"] > 0.9
+    assert published(workspace) == before
+
+
+def test_a_killed_run_goes_on_where_it_was(tmp_path):
+    workspace = tmp_path / "workspace"
+    environment = {**ENVIRONMENT, "W2V2_WORKSPACE": str(workspace)}
+    process = subprocess.Popen(
+        [W2V2, "run", "--config", "smoke"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    deadline = time.monotonic() + 600
+    while time.monotonic() < deadline and process.poll() is None:
+        events = "".join(path.read_text() for path in workspace.glob("runs/*/events.jsonl"))
+        if '"node_started"' in events and '"Trainer"' in events:
+            break
+        time.sleep(0.2)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    # The kernel tells the run that the terminal's process is gone; until it has ended, it holds the workspace.
+    while time.monotonic() < deadline:
+        (entry,) = runs(workspace)
+        if entry["state"] in ("INTERRUPTED", "FAILED"):
+            break
+        time.sleep(0.5)
+    states = {node["id"]: node["state"] for node in entry["nodes"]}
+    assert states["LibriSpeechExampleGen"] == states["Transform"] == "COMPLETE"
+    assert states["Trainer"] != "COMPLETE"
+    w2v2(workspace, "run", "--config", "smoke", "--resume")
+    resumed = runs(workspace)[0]
+    assert (resumed["state"], resumed["verdict"]) == ("COMPLETE", "ACCEPT")
+    states = {node["id"]: node["state"] for node in resumed["nodes"]}
+    assert states["Trainer"] == "COMPLETE"
+    assert states["Transform"] == "CACHED"
