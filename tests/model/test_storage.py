@@ -1,0 +1,106 @@
+"""Files appear whole or not at all."""
+
+import errno
+import os
+
+import pytest
+
+from model.errors import DiskFullError
+from model.storage import (
+    disk_full_is_said,
+    read_json,
+    release_digest,
+    replacing,
+    replacing_directory,
+    sha256_of_files,
+    write_json,
+)
+
+
+def listing(root):
+    return sorted(path.name for path in root.iterdir())
+
+
+def test_a_file_appears_when_the_block_has_ended(tmp_path):
+    final = tmp_path / "deep" / "a.txt"
+    with replacing(final) as temporary:
+        temporary.write_text("new")
+        assert not final.exists()
+        assert temporary.suffix == ".txt"
+    assert final.read_text() == "new"
+    assert listing(final.parent) == ["a.txt"]
+    assert final.stat().st_mode & 0o777 == 0o666 & ~umask()
+
+
+def umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt()])
+def test_after_an_error_the_old_file_stands_and_nothing_else(tmp_path, error):
+    (tmp_path / "a.txt").write_text("old")
+
+    def fail():
+        with replacing(tmp_path / "a.txt") as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(type(error)):
+        fail()
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert listing(tmp_path) == ["a.txt"]
+
+
+def test_a_directory_is_replaced_as_a_whole(tmp_path):
+    final = tmp_path / "d"
+    for content in ("one", "two"):
+        with replacing_directory(final) as temporary:
+            (temporary / content).write_text(content)
+    assert listing(final) == ["two"]
+    assert listing(tmp_path) == ["d"]
+
+    def fail():
+        with replacing_directory(final) as temporary:
+            (temporary / "three").write_text("half")
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        fail()
+    assert listing(final) == ["two"]
+    assert listing(tmp_path) == ["d"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_said_with_its_place_and_mend(tmp_path, number):
+    def fail():
+        with replacing(tmp_path / "a.txt"):
+            raise OSError(number, os.strerror(number))
+
+    with pytest.raises(
+        DiskFullError, match=r"a\.txt is full; free some space there .* run again with --resume"
+    ) as caught:
+        fail()
+    assert caught.value.exit_code == 75
+    assert listing(tmp_path) == []
+
+
+def test_other_errors_of_the_system_stay_what_they_are(tmp_path):
+    def fail():
+        with disk_full_is_said(tmp_path):
+            raise PermissionError(errno.EACCES, "no")
+
+    with pytest.raises(PermissionError):
+        fail()
+
+
+def test_json_and_digests(tmp_path):
+    write_json(tmp_path / "x" / "a.json", {"b": 1, "ä": [2]})
+    assert read_json(tmp_path / "x" / "a.json") == {"b": 1, "ä": [2]}
+    (tmp_path / "x" / "empty").write_bytes(b"")
+    found = sha256_of_files(tmp_path)
+    assert list(found) == ["x/a.json", "x/empty"]
+    assert found["x/empty"] == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert release_digest(found) == release_digest(dict(reversed(found.items())))
+    assert release_digest(found) != release_digest({**found, "x/empty": "0"})

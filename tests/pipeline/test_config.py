@@ -1,0 +1,98 @@
+"""Configurations: those that come with the project, a person's own, and mistakes in them."""
+
+import pytest
+
+from components.wer_evaluator.settings import GateSettings
+from model.errors import ConfigurationError
+from model.settings import from_json, to_json
+from model.training.settings import TrainingSettings
+from pipeline.config import CONFIGS_DIRECTORY, CorpusConfig, PipelineConfig, load_config
+
+NAMES = sorted(path.stem for path in CONFIGS_DIRECTORY.glob("*.py") if path.stem != "__init__")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_configuration_is_whole_and_travels_as_json(name):
+    config = load_config(name)
+    assert config.name == name
+    assert from_json(PipelineConfig, to_json(config)) == config
+    source = (CONFIGS_DIRECTORY / f"{name}.py").read_text()
+    assert f"    w2v2 run{'' if name == 'local' else f' --config {name}'}\n" in source, (
+        "its docstring names the command"
+    )
+
+
+def test_the_default_asks_for_half_of_the_words():
+    config = load_config("local")
+    assert config.gate.max_wer == 0.50
+    assert config.pipeline_name == "local-synthetic"
+    assert config.corpus.synthetic.speakers >= 24
+    assert config.corpus.synthetic.minutes == 40
+
+
+def test_another_corpus_is_another_pipeline(tmp_path):
+    config = load_config("local").with_sources(str(tmp_path / "My Corpus (2)"), None)
+    assert config.pipeline_name == "local-my-corpus-2"
+    assert config.checkpoint == "tiny"
+    assert config.with_sources(None, "elsewhere").checkpoint == "elsewhere"
+
+
+def minimal(**changes):
+    return PipelineConfig(
+        **{"name": "mine", "train": TrainingSettings(steps=1), "gate": GateSettings(max_wer=0.5), **changes}
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "My Run"}, "name must be small letters, digits, '-' and '_', a letter or digit first, not 'My Run'"),
+        ({"checkpoint": ""}, "checkpoint must be 'tiny' or a directory; it is empty"),
+        (
+            {"train": TrainingSettings(steps=1, max_samples=600_000)},
+            "train.max_samples must be ingest.max_samples, 560000, at most, not 600000",
+        ),
+    ],
+)
+def test_impossible_values_are_refused(changes, message):
+    with pytest.raises(ConfigurationError, match=message):
+        minimal(**changes)
+    with pytest.raises(ConfigurationError, match=r"corpus\.source must be 'synthetic' or a directory; it is empty"):
+        CorpusConfig(source="")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("steps", 0), ("batch_samples", 0), ("max_samples", 0), ("evaluate_every_steps", 0),
+        ("validation_utterances", 0), ("peak_learning_rate", 0.0), ("warmup_share", 1.5), ("hold_share", -0.1),
+        ("final_learning_rate_scale", 2.0), ("weight_decay", -1.0), ("adam_beta_2", 1.0), ("max_gradient_norm", 0.0),
+        ("seed", -1), ("num_buckets", 9), ("mask_time_prob", 1.0), ("dropout", -0.1), ("layerdrop", 1.0),
+    ],
+)  # fmt: skip
+def test_no_training_setting_takes_nonsense(field, value):
+    with pytest.raises(ConfigurationError, match=rf"train\.{field} must be .*, not {value}"):
+        TrainingSettings(**{"steps": 1, field: value})
+
+
+def test_a_name_that_is_none_lists_those_that_are():
+    with pytest.raises(ConfigurationError, match=r"--config must be one of local, smoke, .*, not 'lokal'"):
+        load_config("lokal")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("x = 1", "must define get_config"),
+        ("def get_config():\n    return 1", r"must return a PipelineConfig, not int"),
+        ("def get_config():\n    raise KeyError('x')", "without an error; it raised KeyError: 'x'"),
+        ("def get_config(:", "it raised SyntaxError"),
+    ],
+)
+def test_a_file_that_defines_none_is_said(tmp_path, content, message):
+    path = tmp_path / "mine.py"
+    path.write_text(content)
+    with pytest.raises(ConfigurationError, match=message):
+        load_config(str(path))
+    with pytest.raises(ConfigurationError, match="must be a file that exists"):
+        load_config(str(tmp_path / "none.py"))
