@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import json
 import os
 import sys
@@ -120,6 +121,7 @@ def run(
     workspace: WorkspaceOption = None,
 ) -> int:
     """Run the pipeline: corpus and checkpoint in, evaluated, gated and released models out."""
+    _require("run", "pipeline", "tfx")
     from pipeline.config import load_config
     from pipeline.nodes import NODE_IDS
     from pipeline.partial_run import require_nodes
@@ -223,6 +225,7 @@ def ingest(
     as_json: JsonOption = False,
 ) -> int:
     """Turn a corpus into shards of utterance records: the Beam job alone."""
+    _require("ingest", "pipeline", "apache_beam")
     from beam_jobs.librispeech import IngestSettings
     from pipeline.foreground import shown
 
@@ -243,6 +246,7 @@ def convert(
     as_json: JsonOption = False,
 ) -> int:
     """Convert a published checkpoint to a model directory."""
+    _require("convert", "train", "keras")
     from pipeline.foreground import shown
 
     with shown(None if as_json else _console(), "Convert"):
@@ -269,6 +273,15 @@ def doctor(as_json: JsonOption = False, workspace: WorkspaceOption = None) -> in
 
     show_checks(_console(), checks)
     return code
+
+
+def _require(command: str, extra: str, package: str) -> None:
+    """Raises UsageError where a command needs packages that this installation was made without."""
+    if importlib.util.find_spec(package) is None:
+        raise UsageError(
+            f"w2v2 {command} needs the packages of the extra '{extra}', and {package} is not installed; install"
+            f" wav2vec2-tfx[{extra}], or use make setup in a clone."
+        )
 
 
 def _workspace(path: Path | None) -> Workspace:
