@@ -281,8 +281,8 @@ def show_gates(console: Console, entry: RunEntry) -> None:
     checks.add_column(no_wrap=True)
     checks.add_column(overflow="fold")
     for gate in entry.gates:
-        mark, style = _MARK_BY_OUTCOME.get(str(gate["outcome"]), ("·", "dim"))
-        dim = "dim" if gate["outcome"] == "NOT APPLICABLE" else ""
+        mark, style = _MARK_BY_OUTCOME.get(str(gate["verdict"]), ("·", "dim"))
+        dim = "dim" if gate["verdict"] == "NOT APPLICABLE" else ""
         checks.add_row(
             Text.assemble("  ", (mark, style), " ", (str(gate["name"]), dim)), Text(str(gate["reason"]), dim)
         )

@@ -22,7 +22,7 @@ class Check:
 
     Attributes:
       name: What is checked, such as `max_wer/test-clean`.
-      outcome: `FAIL` rejects the model; `REVIEW` leaves it to a person.
+      verdict: `FAIL` rejects the model; `REVIEW` leaves it to a person.
       reason: A sentence.
       threshold: What was asked for, if it is a number.
       measured: What was measured, if it is a number.
@@ -30,7 +30,7 @@ class Check:
     """
 
     name: str
-    outcome: Outcome
+    verdict: Outcome
     reason: str
     threshold: float | None = None
     measured: float | None = None
@@ -53,7 +53,7 @@ class Decision:
     def reasons(self) -> tuple[str, ...]:
         """The reasons of the checks that decided: those that failed, else those that ask for a review."""
         for outcome in ("FAIL", "REVIEW"):
-            reasons = tuple(check.reason for check in self.checks if check.outcome == outcome)
+            reasons = tuple(check.reason for check in self.checks if check.verdict == outcome)
             if reasons:
                 return reasons
         return tuple(check.reason for check in self.checks if check.name.startswith(("max_wer/", "baseline")))
@@ -69,7 +69,7 @@ def decide(metrics: Mapping[str, Any], settings: GateSettings) -> Decision:
     checks = tuple(
         check for rule in (_data, _splits, _ceilings, _comparison, _exports) for check in rule(metrics, settings)
     )
-    outcomes = {check.outcome for check in checks}
+    outcomes = {check.verdict for check in checks}
     if "FAIL" in outcomes or "PASS" not in outcomes:
         return Decision("REJECT", checks)
     return Decision("NEEDS_REVIEW" if "REVIEW" in outcomes else "ACCEPT", checks)

@@ -65,7 +65,7 @@ def _section(title: str, body: str) -> str:
 def _checks(decision: Decision) -> str:
     rows = [
         (
-            f'<span class="outcome {check.outcome.lower().replace(" ", "-")}">{_escape(check.outcome)}</span>',
+            f'<span class="outcome {check.verdict.lower().replace(" ", "-")}">{_escape(check.verdict)}</span>',
             _escape(check.name),
             _number(check.measured),
             "" if check.interval is None else f"{_number(check.interval[0])} to {_number(check.interval[1])}",

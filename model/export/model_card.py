@@ -109,7 +109,7 @@ def read_evaluation(directory: str | Path, release: Release) -> EvaluationSummar
             corpus=str(metrics["corpus"]["root_name"]),
             splits=tuple(_split(name, value) for name, value in metrics["splits"].items()),
             verdict=gate["verdict"],
-            checks=tuple((check["outcome"], check["reason"]) for check in gate["checks"]),
+            checks=tuple((check["verdict"], check["reason"]) for check in gate["checks"]),
             sha256_by_file={name: sha256_of_file(root / name) for name in (METRICS_FILE, GATE_FILE)},
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:

@@ -46,13 +46,13 @@ def entry():
     gates = (
         {
             "name": "max_wer/test-a",
-            "outcome": "FAIL",
+            "verdict": "FAIL",
             "reason": "The WER of test-a is 62.5 %, above the ceiling of 50.0 %.",
             "threshold": 0.5,
             "measured": 0.625,
             "interval": [0.6, 0.65],
         },
-        {"name": "baseline", "outcome": "NOT APPLICABLE", "reason": "No baseline.", "measured": None},
+        {"name": "baseline", "verdict": "NOT APPLICABLE", "reason": "No baseline.", "measured": None},
     )
     return RunEntry(
         record=RunRecord(

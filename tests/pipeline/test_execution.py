@@ -66,7 +66,7 @@ def judge_node(
 ):
     number = int(Path(model.uri, "number").read_text())
     verdict = "ACCEPT" if number > 10 else "REJECT"
-    check = {"name": "number", "outcome": "PASS", "measured": number, "threshold": 10, "reason": "It is what it is."}
+    check = {"name": "number", "verdict": "PASS", "measured": number, "threshold": 10, "reason": "It is what it is."}
     gate = {"verdict": verdict, "checks": [check], "reasons": [check["reason"]]}
     Path(evaluation.uri, "gate.json").write_text(json.dumps(gate))
     Path(evaluation.uri, "metrics.json").write_text(json.dumps({"splits": {"test-small": {"wer": number / 100}}}))

@@ -130,7 +130,7 @@ def test_what_is_measured_is_what_the_model_says(tmp_path, releases, examples, a
     assert set(measured["slices"]) == {"gender=F", "gender=M", "speaker=1", "speaker=2"}
     gate = read(evaluation, "gate.json")
     assert gate["verdict"] == "ACCEPT"
-    assert {check["name"]: check["outcome"] for check in gate["checks"]}["onnx_logits"] == "PASS"
+    assert {check["name"]: check["verdict"] for check in gate["checks"]}["onnx_logits"] == "PASS"
     release = read_release(releases["candidate"])
     for one in (evaluation, blessing):
         assert one.get_string_custom_property("release_digest") == release.release_digest
@@ -172,7 +172,7 @@ def test_the_same_model_as_baseline_is_nothing_to_compare(tmp_path, releases, ex
     evaluation, _ = evaluate(tmp_path, examples, anomalies, releases["candidate"], releases["candidate"])
     assert read(evaluation, "metrics.json")["baseline"]["same"] is True
     checks = {check["name"]: check for check in read(evaluation, "gate.json")["checks"]}
-    assert checks["baseline"]["outcome"] == "NOT APPLICABLE"
+    assert checks["baseline"]["verdict"] == "NOT APPLICABLE"
 
 
 def test_a_baseline_that_cannot_be_read_rejects(tmp_path, releases, examples, anomalies):

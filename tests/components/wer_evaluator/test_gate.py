@@ -44,7 +44,7 @@ def compared(value):
 
 
 def outcomes(decision):
-    return {check.name: check.outcome for check in decision.checks}
+    return {check.name: check.verdict for check in decision.checks}
 
 
 def check(decision, name):
@@ -172,7 +172,7 @@ def test_what_does_not_hold_rejects_and_says_why(case):
     metrics, name, reason = CASES[case]
     decision = decide(metrics, SETTINGS)
     assert decision.verdict == "REJECT"
-    assert check(decision, name).outcome == "FAIL"
+    assert check(decision, name).verdict == "FAIL"
     assert check(decision, name).reason == reason
     assert reason in decision.reasons
 
@@ -180,7 +180,7 @@ def test_what_does_not_hold_rejects_and_says_why(case):
 def test_the_same_model_is_not_compared_with_itself():
     decision = decide(measurements(baseline={"same": True, "error": None, "splits": {}}), SETTINGS)
     assert decision.verdict == "ACCEPT"
-    assert check(decision, "baseline").outcome == "NOT APPLICABLE"
+    assert check(decision, "baseline").verdict == "NOT APPLICABLE"
     assert check(decision, "baseline").reason == (
         "There is nothing to compare: the latest blessed model is this very model."
     )

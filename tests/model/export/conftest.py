@@ -88,7 +88,7 @@ def evaluation(release, opened, tmp_path_factory):
     gate = {
         "verdict": "ACCEPT",
         "release_digest": digest,
-        "checks": [{"name": "max_wer/test-synthetic", "outcome": "PASS", "reason": "31.2 % is within 50.0 %."}],
+        "checks": [{"name": "max_wer/test-synthetic", "verdict": "PASS", "reason": "31.2 % is within 50.0 %."}],
     }
     (directory / "metrics.json").write_text(json.dumps(metrics))
     (directory / "gate.json").write_text(json.dumps(gate))

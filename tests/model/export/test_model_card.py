@@ -71,7 +71,7 @@ def test_the_metadata_are_what_was_measured(write):
 
 
 def test_the_page_tells_results_limits_and_origin(write):
-    directory = write({"test-clean": CLEAN, "test-synthetic": OTHER}, [{"outcome": "PASS", "reason": "All is well."}])
+    directory = write({"test-clean": CLEAN, "test-synthetic": OTHER}, [{"verdict": "PASS", "reason": "All is well."}])
     evaluation = read_evaluation(directory, RELEASE)
     pages = {
         format_: parts(model_card(RELEASE, format_, "wav2vec2-base", evaluation))[1]
