@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from model.errors import DiskFullError
+from model.errors import DiskFullError, UsageError
 
 _CHUNK_BYTES = 1 << 20
 
@@ -69,6 +70,34 @@ def replacing_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def require_replaceable(directory: str | os.PathLike[str], marker: str, source: str | os.PathLike[str] = "") -> None:
+    """Refuses to replace a directory that is not ours.
+
+    For places that a person names: what is not there yet, is empty, or holds the file that our own writer puts there,
+    may be replaced, and nothing else.
+
+    Args:
+      directory: The place.
+      marker: The file by which our own writer's directory is known, such as `MANIFEST.json`.
+      source: What is read to fill it; the place must not be the same.
+
+    Raises:
+      UsageError: the place holds something else.
+    """
+    root = Path(directory)
+    if source and root.resolve() == Path(source).resolve():
+        raise UsageError(
+            f"The output must be another place than the source, and both are {root}; name a new directory."
+        )
+    if root.exists() and not root.is_dir():
+        raise UsageError(f"The output {root} must be a directory, and is a file; name a new directory.")
+    if root.is_dir() and any(root.iterdir()) and not (root / marker).is_file():
+        raise UsageError(
+            f"The output {root} must be new, empty or an earlier output of this command (with {marker} in it), and"
+            " holds something else; name a new directory."
+        )
+
+
 @contextlib.contextmanager
 def disk_full_is_said(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turns «no space left on device» into a DiskFullError that names the place."""
@@ -77,16 +106,30 @@ def disk_full_is_said(path: str | os.PathLike[str]) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFullError(
-                f"The file system under {path} is full; free some space there (or use --workspace on another disk)"
-                " and run again with --resume."
+                f"The file system under {path} is full; free some space there, or choose a place on another disk, and"
+                " run again; finished work is kept (w2v2 run goes on from it with --resume)."
             ) from error
         raise
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Writes a value as indented JSON with sorted keys, atomically."""
+    """Writes a value as indented JSON with sorted keys, atomically.
+
+    JSON knows no NaN and no infinity, and other readers stumble over them: such numbers are written as null.
+    """
+    text = json.dumps(_finite(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:

@@ -91,6 +91,21 @@ class Vocabulary:
         """Returns id by token, the content of a `vocab.json`."""
         return {token: index for index, token in enumerate(self.tokens)}
 
+    def require_letters(self, letters: str, where: str) -> None:
+        """Checks that the letters of the transcripts can be spelt; without them, training would learn `<unk>`.
+
+        Raises:
+          CheckpointError: a letter, or the word delimiter for the space, is no token.
+        """
+        ids = self.to_mapping()
+        missing = [letter for letter in letters if (WORD_DELIMITER_TOKEN if letter == " " else letter) not in ids]
+        if missing:
+            shown = " ".join(WORD_DELIMITER_TOKEN if letter == " " else letter for letter in missing)
+            raise CheckpointError(
+                f"The vocabulary of {where} must spell the transcripts, and these letters are no tokens of it: {shown};"
+                " choose a checkpoint for this alphabet (letters are in capitals)."
+            )
+
     def encode(self, text: str) -> list[int]:
         """Returns the ids of a transcript's characters; a space is `|`, a character that is no token is `<unk>`."""
         ids = self.to_mapping()

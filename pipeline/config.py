@@ -7,6 +7,7 @@ the project are in `pipeline/configs/`. Each layer owns the settings of its work
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib.util
 import re
 from pathlib import Path
@@ -46,7 +47,10 @@ class CorpusConfig:
         """A short name of the corpus, for the pipeline's name."""
         if self.source == SYNTHETIC:
             return SYNTHETIC
-        return re.sub(r"[^a-z0-9]+", "-", Path(self.source).resolve().name.lower()).strip("-") or "corpus"
+        # Two directories of the same name are two corpora, whose models must not be compared.
+        path = Path(self.source).expanduser().resolve()
+        place = hashlib.sha256(str(path).encode()).hexdigest()[:6]
+        return f"{re.sub(r'[^a-z0-9]+', '-', path.name.lower()).strip('-') or 'corpus'}-{place}"
 
 
 @dataclasses.dataclass(frozen=True)

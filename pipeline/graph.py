@@ -36,6 +36,8 @@ class RunInputs:
       schema_path: The curated schema, under a name that changes when the schema does.
       vocabulary: Id by token, of the checkpoint.
       published: The version that is published now, by format; nothing where none is.
+      unpublished: What stands for the version where none is published: another text in each run, so that a pusher is
+        not served from the cache of a time before somebody removed its release.
       enable_cache: Whether nodes whose inputs did not change are served from the cache.
       beam_args: Flags for Beam.
     """
@@ -51,6 +53,7 @@ class RunInputs:
     schema_path: str
     vocabulary: Mapping[str, int]
     published: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    unpublished: str = ""
     enable_cache: bool = True
     beam_args: tuple[str, ...] = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
 
@@ -140,8 +143,8 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeli
             exporter,
             baseline,
             evaluator,
-            HubPusher(**judged, destination_state=published.get("saved_model", "")),
-            OnnxPusher(**judged, destination_state=published.get("onnx", "")),
+            HubPusher(**judged, destination_state=published.get("saved_model", inputs.unpublished)),
+            OnnxPusher(**judged, destination_state=published.get("onnx", inputs.unpublished)),
         ],
         enable_cache=inputs.enable_cache,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(inputs.metadata_path),

@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from model.errors import UsageError
+from pipeline.nodes import RESOLVERS
 
 Graph = Mapping[str, Collection[str]]
 
@@ -70,7 +71,12 @@ def require_nodes(known: Sequence[str], **wanted: str | None) -> None:
 
 
 def plan_run(
-    graph: Graph, from_node: str | None, to_node: str | None, past: Iterable[PastRun], digests: Mapping[str, str]
+    graph: Graph,
+    from_node: str | None,
+    to_node: str | None,
+    past: Iterable[PastRun],
+    digests: Mapping[str, str],
+    resolvers: Collection[str] = RESOLVERS,
 ) -> Plan:
     """Plans a run, with `--from` and `--to` where they are given.
 
@@ -81,6 +87,7 @@ def plan_run(
       past: Earlier runs of this pipeline, the newest first.
       digests: sha256 by name of what this run depends on. Outputs are reused only of a run with the same corpus and
         checkpoint; that the configuration differs is what partial runs are for.
+      resolvers: Nodes whose earlier result is never reused where something chosen depends on it.
 
     Raises:
       UsageError: a node is unknown, no node lies between the two, or no earlier run has the outputs that are needed.
@@ -91,10 +98,12 @@ def plan_run(
         chosen &= _reachable(_reversed(graph), [from_node])
     if to_node is not None:
         chosen &= _reachable(graph, [to_node])
-    nodes = tuple(node for node in graph if node in chosen)
-    if not nodes:
+    if not chosen:
         raise UsageError(f"--from must name a node that --to depends on, and {to_node} does not depend on {from_node}.")
-    starts = (from_node,) if from_node is not None else ()
+    fresh = _resolvers_before(graph, chosen, resolvers) if from_node is not None else ()
+    chosen |= set(fresh)
+    nodes = tuple(node for node in graph if node in chosen)
+    starts = (from_node, *fresh) if from_node is not None else ()
     ends = (to_node,) if to_node is not None else ()
     needed = _reachable(graph, nodes) - chosen
     if not needed:
@@ -145,12 +154,13 @@ def run_to_resume(past: Sequence[PastRun], digests: Mapping[str, str]) -> PastRu
     return chosen
 
 
-def plan_resume(graph: Graph, latest: PastRun) -> Plan:
+def plan_resume(graph: Graph, latest: PastRun, resolvers: Collection[str] = RESOLVERS) -> Plan:
     """Plans to go on with a run that did not complete.
 
     Args:
       graph: The nodes.
       latest: What `run_to_resume` chose.
+      resolvers: Nodes whose earlier result is never reused where something that is left depends on it.
 
     Raises:
       UsageError: all nodes of the run have finished.
@@ -162,12 +172,22 @@ def plan_resume(graph: Graph, latest: PastRun) -> Plan:
     for node, before in graph.items():
         if node in latest.finished and finished.issuperset(before):
             finished.add(node)
-    nodes = tuple(node for node in graph if node in wanted - finished)
-    if not nodes:
+    left = wanted - finished
+    fresh = _resolvers_before(graph, left, resolvers)
+    nodes = tuple(node for node in graph if node in left or node in fresh)
+    if not left:
         raise UsageError(f"All nodes of run {latest.run_id} have finished; run without --resume.")
-    if not _reachable(graph, nodes) & finished:
+    if not (_reachable(graph, nodes) & finished) - set(nodes):
         return Plan(nodes, (), ends)
     return Plan(nodes, nodes, ends, latest.run_id)
+
+
+def _resolvers_before(graph: Graph, nodes: set[str], resolvers: Collection[str]) -> tuple[str, ...]:
+    """Returns the resolvers that some nodes depend on directly.
+
+    What a resolver found in an earlier run is old by now: another model may have been blessed since.
+    """
+    return tuple(node for node in graph if node in resolvers and any(node in graph[after] for after in nodes))
 
 
 def _reachable(graph: Graph, starts: Iterable[str]) -> set[str]:

@@ -65,7 +65,8 @@ def find_sources(config: PipelineConfig, workspace: Workspace) -> Sources:
       DataError: the corpus is missing, empty or inconsistent, or the checkpoint is not what it must be.
       UsageError: espeak-ng is asked for and not installed, or the checkpoint does not exist.
     """
-    from beam_jobs.librispeech import inspect_corpus
+    from beam_jobs.librispeech import inspect_corpus, require_splits
+    from beam_jobs.librispeech.references import LETTERS
     from model.checkpoint.source import read_checkpoint
     from model.pretrained import TINY as TINY_CHECKPOINT
 
@@ -78,9 +79,11 @@ def find_sources(config: PipelineConfig, workspace: Workspace) -> Sources:
     else:
         corpus_dir = Path(config.corpus.source)
     corpus = inspect_corpus(corpus_dir, config.ingest)
+    require_splits(corpus)
 
     emit("stage", {"text": "Reading the checkpoint"})
     checkpoint = read_checkpoint(TINY_CHECKPOINT if config.checkpoint == TINY else config.checkpoint)
+    checkpoint.vocabulary.require_letters(LETTERS[config.ingest.transcript_normaliser], str(checkpoint.directory))
     files = [checkpoint.directory / name for name in _CHECKPOINT_FILES if (checkpoint.directory / name).is_file()]
     return Sources(
         corpus_root=corpus.root,

@@ -12,6 +12,7 @@ from model.errors import DataError
 
 TRAIN, VALIDATION = "train", "validation"
 _PREFIXES = (("train", TRAIN), ("dev", VALIDATION), ("test", ""))
+_SOUND_SUFFIXES = (".flac", ".wav", ".mp3", ".ogg", ".opus", ".m4a")
 _LAYOUT = (
     "<subset>/<speaker>/<chapter>/<speaker>-<chapter>-<number>.flac with <speaker>-<chapter>.trans.txt beside them"
 )
@@ -93,9 +94,15 @@ def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None
             )
         )
         for file in sorted(path.iterdir()):
-            status = file.stat()
+            try:
+                status = file.stat()
+            except OSError as error:
+                raise DataError(
+                    f"Every file of a corpus must be readable, and {file} is not: {error.strerror}; mend or remove it."
+                ) from error
             utterances += file.suffix == ".flac"
             digest.update(f"{file.relative_to(root).as_posix()}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    _check_places(root, found)
     if utterances == 0:
         raise DataError(
             f"A corpus must hold utterances as {_LAYOUT}, the subsets named train*, dev* or test*; {root} holds none."
@@ -118,6 +125,28 @@ def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None
     )
 
 
+def require_splits(corpus: CorpusSummary) -> None:
+    """Checks that a corpus has what a whole run needs: training, validation and something to measure.
+
+    Raises:
+      DataError: one of them is missing.
+    """
+    if TRAIN not in corpus.splits:
+        raise DataError(
+            f"A corpus to train on must have a subset whose name begins with 'train'; {corpus.root} has none."
+        )
+    if VALIDATION not in corpus.splits:
+        raise DataError(
+            f"A corpus must have a subset whose name begins with 'dev', or two training speakers at least, one of whom"
+            f" then validates; {corpus.root} has neither."
+        )
+    if set(corpus.splits) <= {TRAIN, VALIDATION}:
+        raise DataError(
+            f"A corpus must have a subset whose name begins with 'test', on which the model is judged;"
+            f" {corpus.root} has none."
+        )
+
+
 def _root(directory: Path) -> Path:
     if not directory.is_dir():
         what = "is a file" if directory.exists() else "does not exist"
@@ -126,6 +155,25 @@ def _root(directory: Path) -> Path:
         )
     inner = directory / "LibriSpeech"
     return inner.resolve() if inner.is_dir() else directory.resolve()
+
+
+def _check_places(root: Path, chapters: list[Chapter]) -> None:
+    """Sound that lies at another depth, or is of another kind, would be left out without a word."""
+    known = {chapter.directory for chapter in chapters}
+    stray = sorted(
+        path.relative_to(root).as_posix()
+        for subset in root.iterdir()
+        if subset.is_dir() and _split(subset.name) is not None
+        for path in subset.rglob("*")
+        if path.suffix.lower() in _SOUND_SUFFIXES
+        and (path.suffix != ".flac" or path.parent.relative_to(root).as_posix() not in known)
+    )
+    if stray:
+        more = f" and {len(stray) - 1} more" if len(stray) > 1 else ""
+        raise DataError(
+            f"Sound in a corpus must lie as {_LAYOUT}, and this does not: {stray[0]}{more}, in {root}; move it, convert"
+            " it or remove it."
+        )
 
 
 def _split(subset: str) -> str | None:

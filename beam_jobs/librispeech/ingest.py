@@ -21,7 +21,7 @@ from beam_jobs.librispeech.shards import RESULTS_DIRECTORY
 from beam_jobs.librispeech.transforms import REJECTED, ReadReferences, WriteShards
 from model.errors import DataError, DiskFullError
 from model.settings import digest, to_mapping
-from model.storage import disk_full_is_said, read_json, replacing, write_json
+from model.storage import disk_full_is_said, read_json, replacing, require_replaceable, write_json
 
 INFO_FILE = "dataset_info.json"
 REJECTS_FILE = "rejects.jsonl"
@@ -38,6 +38,7 @@ def ingest(
     staging_root: str | Path,
     settings: IngestSettings,
     make_pipeline: Callable[[], Any] = beam.Pipeline,
+    code_fingerprint: str = "",
 ) -> dict[str, Any]:
     """Writes the records of a corpus.
 
@@ -50,17 +51,20 @@ def ingest(
       staging_root: A directory that outlives the run.
       settings: What to do.
       make_pipeline: Makes the Beam pipeline, with the options of the engine.
+      code_fingerprint: Of the code that makes records; shards that other code has finished are not gone on with.
 
     Returns:
       The content of `dataset_info.json`.
 
     Raises:
+      UsageError: the output holds something that is no output of this job.
       DataError: the corpus is missing or empty, splits share a speaker, or too many utterances were rejected; nothing
         is published then.
       DiskFullError: there is no room left.
     """
+    require_replaceable(output_dir, INFO_FILE, corpus_dir)
     corpus = inspect_corpus(corpus_dir, settings)
-    staging = Path(staging_root) / f"ingest-{_key(corpus, settings)[:24]}"
+    staging = Path(staging_root) / f"ingest-{_key(corpus, settings, code_fingerprint)[:24]}"
     with disk_full_is_said(staging):
         staging.mkdir(parents=True, exist_ok=True)
         _run(corpus, staging, settings, make_pipeline)
@@ -71,6 +75,9 @@ def ingest(
             raise DataError(_too_many(rejects, info["read"], limit, staging / REJECTS_FILE))
         output = Path(output_dir)
         output.mkdir(parents=True, exist_ok=True)
+        # Of an earlier output nothing stays: its splits may have had other names.
+        for stale in output.glob("Split-*"):
+            shutil.rmtree(stale)
         for split in corpus.splits:
             _move(staging / f"Split-{split}", output / f"Split-{split}")
         _write_rejects(output / REJECTS_FILE, rejects)
@@ -79,8 +86,9 @@ def ingest(
     return info
 
 
-def _key(corpus: CorpusSummary, settings: IngestSettings) -> str:
-    return hashlib.sha256(f"{RECORD_VERSION} {corpus.fingerprint} {digest(settings)}".encode()).hexdigest()
+def _key(corpus: CorpusSummary, settings: IngestSettings, code_fingerprint: str) -> str:
+    parts = f"{RECORD_VERSION} {corpus.fingerprint} {digest(settings)} {code_fingerprint}"
+    return hashlib.sha256(parts.encode()).hexdigest()
 
 
 def _run(corpus: CorpusSummary, staging: Path, settings: IngestSettings, make_pipeline: Callable[[], Any]) -> None:
@@ -102,8 +110,8 @@ def _run(corpus: CorpusSummary, staging: Path, settings: IngestSettings, make_pi
         # A worker's error reaches us as text only.
         if os.strerror(errno.ENOSPC) in str(error):
             raise DiskFullError(
-                f"The file system under {staging} is full; free some space there (or use --workspace on another disk)"
-                " and run again with --resume: finished shards are kept."
+                f"The file system under {staging} is full; free some space there, or choose a place on another disk,"
+                " and run again; finished shards are kept (w2v2 run goes on from them with --resume)."
             ) from error
         raise
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from beam_jobs.librispeech.corpus import Chapter
 from model.text import normalise_english
 
+# What the normal forms are made of, so that a vocabulary can be checked before anything is trained.
+LETTERS = {"english": "ABCDEFGHIJKLMNOPQRSTUVWXYZ' "}
 NORMALISERS: dict[str, Callable[[str], str]] = {"english": normalise_english}
 # The longest line of LibriSpeech has fewer than 600 characters; one beyond this is no transcript.
 _MAX_TRANSCRIPT_CHARACTERS = 5_000

@@ -32,7 +32,9 @@ class IngestSettings:
 
     def __post_init__(self) -> None:
         require(self.sample_rate_hz == 16_000, f"ingest.sample_rate_hz must be 16000, not {self.sample_rate_hz}.")
-        require(self.min_samples >= 1, f"ingest.min_samples must be at least 1, not {self.min_samples}.")
+        # The limits of the curated schema, which ExampleValidator holds the records against.
+        require(self.min_samples >= 400, f"ingest.min_samples must be at least 400, not {self.min_samples}.")
+        require(self.max_samples <= 560_000, f"ingest.max_samples must be 560000 at most, not {self.max_samples}.")
         require(
             self.max_samples >= self.min_samples,
             f"ingest.max_samples must be ingest.min_samples, {self.min_samples}, at least, not {self.max_samples}.",

@@ -17,7 +17,7 @@ from beam_jobs.synthetic_corpus.speakers import Speaker, speakers
 from beam_jobs.synthetic_corpus.voice import Voice
 from model import progress
 from model.settings import to_mapping
-from model.storage import replacing_directory
+from model.storage import replacing_directory, require_replaceable
 
 INFO_FILE = "corpus.json"
 _RATE_HZ = 16_000
@@ -46,7 +46,7 @@ def generate(output_dir: str | Path, settings: SyntheticCorpusSettings) -> dict[
       The content of `corpus.json`: version, settings, and utterances, words, speakers and seconds of each subset.
 
     Raises:
-      UsageError: espeak-ng is not installed.
+      UsageError: espeak-ng is not installed, or the place holds something that is no synthetic corpus.
       DiskFullError: there is no room left.
     """
     root = Path(output_dir)
@@ -54,6 +54,7 @@ def generate(output_dir: str | Path, settings: SyntheticCorpusSettings) -> dict[
     info = _read_info(root)
     if info is not None and {name: info.get(name) for name in wanted} == wanted:
         return info
+    require_replaceable(root, INFO_FILE)
     voice = Voice()
     cast = speakers(settings)
     seconds_each = settings.minutes * 60 / len(cast)

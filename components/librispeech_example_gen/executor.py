@@ -34,7 +34,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             - corpus_fingerprint: must be the corpus's, at the time of the run.
             - settings: JSON of `IngestSettings`.
             - staging_dir: where unfinished work is kept.
-            - code_fingerprint: part of the cache key only.
+            - code_fingerprint: of the code that makes records; shards that other code has staged are not used.
 
         Raises:
           DataError: the corpus has changed since the run was started, or `ingest` raises it.
@@ -51,6 +51,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             exec_properties["staging_dir"],
             settings,
             self._make_beam_pipeline,
+            exec_properties.get("code_fingerprint", ""),
         )
         if info["corpus"]["fingerprint"] != exec_properties["corpus_fingerprint"]:
             raise DataError(

@@ -24,13 +24,14 @@ def convert_checkpoint(source: str | Path, output_dir: str | Path) -> dict[str, 
       weights as `conversion_report.json`.
 
     Raises:
-      UsageError: there is no such checkpoint.
+      UsageError: there is no such checkpoint, or the output holds something that is no model directory.
       CheckpointError: a tensor is missing, is left over, or does not fit; the message names each.
     """
-    from model.directory import save_model
-    from model.storage import sha256_of_file
+    from model.directory import MANIFEST_FILE, save_model
+    from model.storage import require_replaceable, sha256_of_file
     from model.wav2vec2 import Wav2Vec2CTC
 
+    require_replaceable(output_dir, MANIFEST_FILE, find_checkpoint(source))
     checkpoint = read_checkpoint(source)
     applied = match(checkpoint)
     model = Wav2Vec2CTC(checkpoint.config)

@@ -5,8 +5,10 @@ The worker's last line on stdout is one JSON document, its result or its error; 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from model import errors
-from model.errors import ReleaseError, W2v2Error
+from model.errors import ReleaseError, TryAgainError, W2v2Error
 
 # Where the package `model` lies; as the worker's directory it makes sure that the worker runs the same code.
 _ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +49,11 @@ def run(module: str, arguments: Sequence[str], environment: Mapping[str, str] | 
         document = None
     if isinstance(document, dict) and "error" in document:
         raise _error_class(document.get("kind"))(document["error"])
+    if completed.returncode == -signal.SIGKILL:
+        raise TryAgainError(
+            f"The process of {module} was killed, most likely because the machine has no memory left; close other"
+            " programs and run again."
+        )
     if completed.returncode != 0 or not isinstance(document, dict):
         raise ReleaseError(
             f"The process of {module} must end with a result, and ended with code {completed.returncode} and none; its"
@@ -67,7 +74,10 @@ def report(work: Callable[[], dict[str, Any]], describe: Callable[[dict[str, Any
     """
     try:
         result = work()
-    except W2v2Error as error:
+    except (W2v2Error, OSError, RuntimeError) as raised:
+        error = _disk_full(raised)
+        if error is None:
+            raise
         if describe is None:
             print(json.dumps({"error": str(error), "kind": type(error).__name__}))
         else:
@@ -75,6 +85,18 @@ def report(work: Callable[[], dict[str, Any]], describe: Callable[[dict[str, Any
         return error.exit_code
     print(json.dumps(result) if describe is None else describe(result))
     return 0
+
+
+def _disk_full(error: Exception) -> W2v2Error | None:
+    """Returns our own errors as they are, and a full disk as one of them; TensorFlow and HDF5 tell it in words only."""
+    if isinstance(error, W2v2Error):
+        return error
+    if os.strerror(errno.ENOSPC).lower() in str(error).lower():
+        return errors.DiskFullError(
+            f"The file system is full: {' '.join(str(error).split())[:200]}; free some space there, or choose a place"
+            " on another disk, and run again."
+        )
+    return None
 
 
 def _error_class(kind: object) -> type[W2v2Error]:

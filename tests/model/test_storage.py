@@ -5,13 +5,14 @@ import os
 
 import pytest
 
-from model.errors import DiskFullError
+from model.errors import DiskFullError, UsageError
 from model.storage import (
     disk_full_is_said,
     read_json,
     release_digest,
     replacing,
     replacing_directory,
+    require_replaceable,
     sha256_of_files,
     write_json,
 )
@@ -79,7 +80,7 @@ def test_a_full_disk_is_said_with_its_place_and_mend(tmp_path, number):
             raise OSError(number, os.strerror(number))
 
     with pytest.raises(
-        DiskFullError, match=r"a\.txt is full; free some space there .* run again with --resume"
+        DiskFullError, match=r"a\.txt is full; free some space there, .* run again; finished work is kept"
     ) as caught:
         fail()
     assert caught.value.exit_code == 75
@@ -104,3 +105,25 @@ def test_json_and_digests(tmp_path):
     assert found["x/empty"] == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert release_digest(found) == release_digest(dict(reversed(found.items())))
     assert release_digest(found) != release_digest({**found, "x/empty": "0"})
+
+
+def test_numbers_that_json_does_not_know_are_written_as_null(tmp_path):
+    write_json(tmp_path / "a.json", {"a": float("nan"), "b": [float("inf"), 1.5]})
+    assert read_json(tmp_path / "a.json") == {"a": None, "b": [None, 1.5]}
+
+
+def test_only_what_is_ours_may_be_replaced(tmp_path):
+    require_replaceable(tmp_path / "new", "MARKER")
+    (tmp_path / "empty").mkdir()
+    require_replaceable(tmp_path / "empty", "MARKER")
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "MARKER").touch()
+    require_replaceable(tmp_path / "ours", "MARKER")
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "novel.txt").write_text("chapter one")
+    with pytest.raises(UsageError, match=r"theirs must be new, empty or an earlier output .* holds something else"):
+        require_replaceable(tmp_path / "theirs", "MARKER")
+    with pytest.raises(UsageError, match=r"novel\.txt must be a directory, and is a file"):
+        require_replaceable(tmp_path / "theirs" / "novel.txt", "MARKER")
+    with pytest.raises(UsageError, match="must be another place than the source"):
+        require_replaceable(tmp_path / "ours", "MARKER", tmp_path / "ours")

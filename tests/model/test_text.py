@@ -76,3 +76,12 @@ def test_a_file_that_is_no_vocabulary_is_refused(tmp_path):
         Vocabulary.from_file(tmp_path / "vocab.json")
     with pytest.raises(CheckpointError, match="must be a vocabulary"):
         Vocabulary.from_file(tmp_path / "none.json")
+
+
+def test_a_vocabulary_that_cannot_spell_the_transcripts_is_refused():
+    VOCABULARY.require_letters("ABC' ", "x")
+    small = Vocabulary.from_mapping({token.lower(): index for index, token in enumerate(VOCABULARY.tokens)})
+    with pytest.raises(CheckpointError, match=r"The vocabulary of small must spell .* no tokens of it: A B;"):
+        small.require_letters("AB' ", "small")
+    with pytest.raises(CheckpointError, match=r"no tokens of it: \|;"):
+        Vocabulary(("<pad>", "A")).require_letters("A ", "x")

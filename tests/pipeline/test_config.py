@@ -1,5 +1,7 @@
 """Configurations: those that come with the project, a person's own, and mistakes in them."""
 
+import re
+
 import pytest
 
 from components.wer_evaluator.settings import GateSettings
@@ -32,7 +34,9 @@ def test_the_default_asks_for_half_of_the_words():
 
 def test_another_corpus_is_another_pipeline(tmp_path):
     config = load_config("local").with_sources(str(tmp_path / "My Corpus (2)"), None)
-    assert config.pipeline_name == "local-my-corpus-2"
+    assert re.fullmatch(r"local-my-corpus-2-[0-9a-f]{6}", config.pipeline_name)
+    other = load_config("local").with_sources(str(tmp_path / "elsewhere" / "My Corpus (2)"), None)
+    assert other.pipeline_name != config.pipeline_name, "two places are two corpora"
     assert config.checkpoint == "tiny"
     assert config.with_sources(None, "elsewhere").checkpoint == "elsewhere"
 

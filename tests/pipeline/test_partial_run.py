@@ -48,6 +48,17 @@ def test_from_the_first_node_needs_the_outputs_of_other_branches():
     assert plan_run(GRAPH, "Gen", None, [past()], DIGESTS).base_run_id == "r1"
 
 
+def test_what_a_resolver_found_earlier_is_never_reused():
+    """Another model may have been blessed since; the gate must compare with that one."""
+    resolvers = ("Resolver",)
+    plan = plan_run(GRAPH, "Trainer", None, [past()], DIGESTS, resolvers)
+    assert plan.nodes == ("Trainer", "Resolver", "Evaluator", "Pusher")
+    assert plan.from_nodes == ("Trainer", "Resolver")
+    assert plan_run(GRAPH, "Transform", "Trainer", [past()], DIGESTS, resolvers).nodes == ("Transform", "Trainer")
+    halted = past(complete=False, finished=["Gen", "Transform", "Converter", "Trainer", "Resolver"])
+    assert plan_resume(GRAPH, halted, resolvers).nodes == ("Resolver", "Evaluator", "Pusher")
+
+
 def test_from_and_to_together():
     assert plan_run(GRAPH, "Transform", "Evaluator", [past()], DIGESTS).nodes == ("Transform", "Trainer", "Evaluator")
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from beam_jobs.librispeech import IngestSettings, inspect_corpus
+from beam_jobs.librispeech import IngestSettings, inspect_corpus, require_splits
 from beam_jobs.librispeech.__main__ import main
 from beam_jobs.librispeech.ingest import ingest
-from model.errors import ConfigurationError, DataError
+from model.errors import ConfigurationError, DataError, UsageError
 from model.examples import read_utterances
 
 SUBSETS = {"train-a": ["101", "102"], "dev-a": ["103"], "test-a": ["104"]}
@@ -276,6 +276,54 @@ def test_the_command_prints_the_counts_or_one_sentence(corpus, tmp_path, capsys)
 def test_impossible_settings_are_refused():
     with pytest.raises(ConfigurationError, match=r"max_samples must be ingest.min_samples, 500, at least, not 400"):
         IngestSettings(min_samples=500, max_samples=400)
+
+
+def test_sound_that_would_be_left_out_is_an_error(corpus, tone):
+    tone(corpus / "train-a" / "101" / "101-7-0009.flac", 1)
+    with pytest.raises(DataError, match=r"and this does not: train-a/101/101-7-0009\.flac, in "):
+        inspect_corpus(corpus)
+    (corpus / "train-a" / "101" / "101-7-0009.flac").rename(corpus / "train-a" / "101" / "7" / "101-7-0009.FLAC")
+    with pytest.raises(DataError, match=r"and this does not: train-a/101/7/101-7-0009\.FLAC, in "):
+        inspect_corpus(corpus)
+
+
+def test_a_link_that_leads_nowhere_is_an_error(corpus):
+    (corpus / "train-a" / "101" / "7" / "101-7-0009.flac").symlink_to("nowhere.flac")
+    with pytest.raises(DataError, match=r"must be readable, and .*101-7-0009\.flac is not: No such file"):
+        inspect_corpus(corpus)
+
+
+@pytest.mark.parametrize(
+    ("subsets", "message"),
+    [
+        ({"test-a": ["1"]}, "begins with 'train'"),
+        ({"train-a": ["1"], "test-a": ["2"]}, "begins with 'dev', or two training speakers at least"),
+        ({"train-a": ["1", "2"]}, "begins with 'test', on which the model is judged"),
+    ],
+)
+def test_a_whole_run_needs_training_validation_and_test(make_corpus, subsets, message):
+    summary = inspect_corpus(make_corpus(subsets))
+    with pytest.raises(DataError, match=message):
+        require_splits(summary)
+
+
+def test_an_output_that_holds_something_else_is_left_alone(corpus, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "novel.txt").write_text("chapter one")
+    with pytest.raises(UsageError, match="holds something else"):
+        ingest(corpus, tmp_path / "mine", tmp_path / "staging", IngestSettings())
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["novel.txt"]
+
+
+def test_of_an_earlier_output_no_split_stays(corpus, make_corpus, tmp_path):
+    ingest(corpus, tmp_path / "out", tmp_path / "staging", IngestSettings())
+    other = make_corpus({"train-b": ["1", "2"], "test-b": ["3"]}, root=tmp_path / "other")
+    ingest(other, tmp_path / "out", tmp_path / "staging", IngestSettings())
+    assert {path.parent.name for path in shards(tmp_path / "out")} == {
+        "Split-train",
+        "Split-validation",
+        "Split-test-b",
+    }
 
 
 @pytest.mark.real_data

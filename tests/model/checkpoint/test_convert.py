@@ -180,3 +180,16 @@ def test_a_missing_checkpoint_and_a_missing_file_are_told_apart(checkpoint, tmp_
     (checkpoint / "config.json").unlink()
     with pytest.raises(CheckpointError, match=r"must hold config.json, and does not"):
         convert_checkpoint(checkpoint, tmp_path / "model")
+
+
+def test_a_directory_that_holds_something_else_is_not_replaced(checkpoint, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "novel.txt").write_text("chapter one")
+    with pytest.raises(UsageError, match="holds something else; name a new directory"):
+        convert_checkpoint(checkpoint, tmp_path / "mine")
+    assert (tmp_path / "mine" / "novel.txt").read_text() == "chapter one"
+    with pytest.raises(UsageError, match="must be another place than the source"):
+        convert_checkpoint(checkpoint, checkpoint)
+    assert (checkpoint / "model.safetensors").is_file()
+    convert_checkpoint(checkpoint, tmp_path / "model")
+    convert_checkpoint(checkpoint, tmp_path / "model")

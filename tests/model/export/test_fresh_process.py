@@ -27,6 +27,14 @@ def test_an_error_is_printed_with_its_kind_and_its_exit_code(capsys):
     assert captured.err == "It is wrong.\n"
 
 
+def test_a_full_disk_that_a_library_tells_in_words_is_one(capsys):
+    words = failing(RuntimeError("INTERNAL: No space left on device; writing variables"))
+    assert fresh_process.report(words) == 75
+    assert '"kind": "DiskFullError"' in capsys.readouterr().out
+    with pytest.raises(RuntimeError, match="something else"):
+        fresh_process.report(failing(RuntimeError("something else")))
+
+
 def test_the_error_of_the_worker_is_raised_here(tmp_path):
     with pytest.raises(ReleaseError, match="A copy of a release must be a directory; /no/such is none"):
         fresh_process.run("model.export.verify", ["onnx", "/no/such", "/no/probes.npz", "--json"])
