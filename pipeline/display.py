@@ -47,6 +47,7 @@ _WORD_BY_STATE = {
     "INTERRUPTED": "interrupted",
     "NOT_RUN": "not run",
 }
+_STYLE_BY_RUN_STATE = {"COMPLETE": "green", "FAILED": "red", "UNREADABLE": "red", "INTERRUPTED": "yellow"}
 _MARK_BY_OUTCOME = {"PASS": ("✓", "green"), "FAIL": ("✗", "red"), "REVIEW": ("?", "yellow")}
 VERDICT_STYLES = {"ACCEPT": "bold green", "REJECT": "bold red", "NEEDS_REVIEW": "bold yellow"}
 _VERDICT_WORDS = {"ACCEPT": "ACCEPT", "REJECT": "REJECT", "NEEDS_REVIEW": "NEEDS REVIEW"}
@@ -303,7 +304,8 @@ def show_gates(console: Console, entry: RunEntry) -> None:
 
 
 def show_runs(console: Console, entries: Iterable[RunEntry]) -> None:
-    """Shows runs as a table, the newest first."""
+    """Shows runs as a table, the newest first, and below it what cannot be read of them."""
+    problems: list[str] = []
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     for title in ("Run", "Pipeline", "State", "Verdict", "WER", "Nodes", "Time"):
         table.add_column(
@@ -311,7 +313,7 @@ def show_runs(console: Console, entries: Iterable[RunEntry]) -> None:
         )
     for entry in entries:
         verdict = entry.verdict or ""
-        state_style = {"COMPLETE": "green", "FAILED": "red", "INTERRUPTED": "yellow"}.get(entry.state, "cyan")
+        state_style = _STYLE_BY_RUN_STATE.get(entry.state, "cyan")
         table.add_row(
             entry.run_id,
             entry.pipeline,
@@ -321,7 +323,10 @@ def show_runs(console: Console, entries: Iterable[RunEntry]) -> None:
             _how_far(entry),
             format_seconds(entry.record.seconds),
         )
+        problems += [entry.problem] if entry.problem else []
     console.print(table)
+    for problem in problems:
+        show_error(console, problem)
 
 
 def _how_far(entry: RunEntry) -> Text:

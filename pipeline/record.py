@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from pathlib import Path
 from typing import Any, Literal
 
 from model.errors import ConfigurationError, DataError
 from model.settings import from_mapping, to_mapping
-from model.storage import write_json
+from model.storage import replacing_directory, write_json
 
 RunState = Literal["RUNNING", "COMPLETE", "FAILED", "INTERRUPTED"]
 
@@ -27,12 +28,15 @@ class RunRequest:
       to_node: The node to end with; None for the last.
       resume: Whether to go on with the latest run that did not complete.
       enable_cache: Whether nodes whose inputs did not change are served from the cache.
+      options: `--config`, `--corpus`, `--checkpoint` and `--workspace` with their values, as they were given; without
+        those that were not.
     """
 
     from_node: str | None = None
     to_node: str | None = None
     resume: bool = False
     enable_cache: bool = True
+    options: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,13 +51,14 @@ class RunRecord:
       request: What was asked for beside the configuration.
       state: RUNNING until the run has ended. A run whose process is gone without a word stays so; `pipeline.runs`
         tells it from one that is under way.
-      digests: sha256 of what the run depended on, by name: `config`, `corpus`, `checkpoint`.
+      digests: sha256 of what the run depended on, by name: `configuration`, `corpus`, `checkpoint`, `code`;
+        empty until the graph was built.
       nodes: The ids of the graph's nodes, in the order in which they run; empty until the graph was built.
       base_run_id: The run whose outputs were reused by a partial or resumed run.
       exit_code: Of the command; None while it runs.
       message: The sentence that a failed run ended with.
       seconds: How long it took.
-      peak_memory_bytes: The most memory that one of its processes had resident.
+      peak_memory_bytes: The most memory that its processes had resident together.
       versions: Of w2v2 and of Python.
       format_version: Of this file.
     """
@@ -73,6 +78,35 @@ class RunRecord:
     peak_memory_bytes: int | None = None
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     format_version: int = 1
+
+    def way_on(self) -> str:
+        """Returns how to go on with this run when it did not complete, to be put behind «and»: a verb and a command.
+
+        A run that ended before its graph was built has no digests, and cannot be resumed.
+
+        Example:
+          >>> RunRecord("20260101T000000Z-aaaa", "local-synthetic", {}, "2026-01-01T00:00:00+00:00").way_on()
+          'run again with w2v2 run'
+        """
+        request = self.request
+        if self.digests:
+            verb, words = "go on with", ["--resume"]
+        else:
+            verb, words = "run again with", ["--resume"] if request.resume else []
+            words += given_options(**{"from": request.from_node, "to": request.to_node})
+        if not request.enable_cache:
+            words.append("--no-cache")
+        return f"{verb} {shlex.join(['w2v2', 'run', *words, *request.options])}"
+
+
+def given_options(**values: str | Path | None) -> tuple[str, ...]:
+    """Returns the words of the command line for options, without those that were not given.
+
+    Example:
+      >>> given_options(config="smoke", corpus=None)
+      ('--config', 'smoke')
+    """
+    return tuple(word for name, value in values.items() if value is not None for word in (f"--{name}", str(value)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +134,15 @@ class RunDirectory:
         """What the run reports, one JSON object a line."""
         return self.path / "events.jsonl"
 
+    def create(self, record: RunRecord) -> None:
+        """Makes the directory with the record in it, so that it is never there without one.
+
+        Raises:
+          DiskFullError: there is no room left on the file system.
+        """
+        with replacing_directory(self.path) as temporary:
+            RunDirectory(temporary).write(record)
+
     def write(self, record: RunRecord) -> None:
         """Writes the record; a reader sees the old one or the new one."""
         write_json(self.record_file, to_mapping(record))
@@ -112,7 +155,13 @@ class RunDirectory:
         """
         try:
             return from_mapping(RunRecord, json.loads(self.record_file.read_text(encoding="utf-8")), "run")
-        except FileNotFoundError as error:
-            raise DataError(f"A run must have a record, and {self.record_file} is missing.") from error
+        except OSError as error:
+            raise DataError(
+                f"A run must have a record, and {self.record_file} cannot be read ({error.strerror}); remove"
+                f" {self.path}, and the run is forgotten."
+            ) from error
         except (ValueError, ConfigurationError) as error:
-            raise DataError(f"{self.record_file} is no record of a run: {error}") from error
+            raise DataError(
+                f"A run must have a record, and {self.record_file} is none ({error}); remove {self.path}, and the run"
+                " is forgotten."
+            ) from error

@@ -5,14 +5,17 @@ Reading never writes: where there is no metadata store, none is made.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import datetime as dt
 import json
 import math
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from model.errors import DataError, UsageError
+from model.errors import DataError, TryAgainError, UsageError
 from pipeline.nodes import FORMAT_BY_PUSHER
 from pipeline.partial_run import PastRun
 from pipeline.record import RunDirectory, RunRecord
@@ -20,6 +23,7 @@ from pipeline.workspace import Workspace
 
 NodeState = Literal["COMPLETE", "CACHED", "FAILED", "RUNNING", "INTERRUPTED", "NOT_RUN"]
 FINISHED_STATES = frozenset({"COMPLETE", "CACHED"})
+UNREADABLE = "UNREADABLE"
 
 _EVALUATION_TYPE = "Evaluation"
 _PUSHED_MODEL_TYPE = "PushedModel"
@@ -94,7 +98,8 @@ class RunEntry:
 
     Attributes:
       record: What was asked for, and how it ended.
-      state: As in the record; INTERRUPTED where the record says RUNNING and the process is gone.
+      state: As in the record; INTERRUPTED where the record says RUNNING and the process is gone; UNREADABLE where there
+        is no record that can be read.
       nodes: In the order in which they run; empty where the graph was not built.
       verdict: ACCEPT, REJECT or NEEDS_REVIEW; None where nothing was evaluated.
       wer: Word error rate by test split, as a fraction; None where it is no number.
@@ -103,6 +108,7 @@ class RunEntry:
       releases: By format: `saved_model`, `onnx`.
       report: The HTML report.
       log: The frameworks' log.
+      problem: Why its record or its evaluation cannot be read; empty where both can.
     """
 
     record: RunRecord
@@ -115,6 +121,7 @@ class RunEntry:
     releases: Mapping[str, Release]
     report: str | None
     log: str
+    problem: str = ""
 
     @property
     def run_id(self) -> str:
@@ -132,7 +139,7 @@ class RunEntry:
             "run_id": self.run_id,
             "pipeline": self.pipeline,
             "state": self.state,
-            "message": self.record.message,
+            "message": self.problem or self.record.message,
             "started": self.record.started,
             "seconds": self.record.seconds,
             "peak_memory_bytes": self.record.peak_memory_bytes,
@@ -148,43 +155,78 @@ class RunEntry:
 
 
 def read_runs(workspace: Workspace, run_ids: Iterable[str] | None = None) -> list[RunEntry]:
-    """Returns runs, the newest first.
+    """Returns runs, the newest first; one whose files cannot be read says so in `problem` and keeps no other back.
 
     Args:
       workspace: Where they lie.
       run_ids: Which of them; None for all.
 
     Raises:
-      DataError: a record or the metadata store cannot be read.
+      DataError: the metadata store cannot be read.
+      TryAgainError: it cannot be read while a run is under way.
     """
     chosen = workspace.run_ids() if run_ids is None else sorted(run_ids, reverse=True)
-    records = [RunDirectory(workspace.runs_dir / run_id).read() for run_id in chosen]
     holder = workspace.lock_holder()
     under_way = holder.run_id if holder is not None else None
-    executions = _Store(workspace.metadata_file).nodes_by_run(chosen) if workspace.metadata_file.exists() else {}
-    return [
-        describe(record, executions.get(record.run_id, {}), record.run_id == under_way, workspace) for record in records
-    ]
+    try:
+        executions = _executions(workspace, chosen)
+    except DataError as error:
+        if holder is not None and holder.pid != os.getpid():
+            raise TryAgainError(
+                f"The metadata store {workspace.metadata_file} cannot be read while run {holder.run_id} is under way;"
+                " try again when that has ended."
+            ) from error
+        raise
+    entries = []
+    for run_id in chosen:
+        try:
+            record = RunDirectory(workspace.runs_dir / run_id).read()
+        except DataError as error:
+            entries.append(_unreadable(run_id, str(error), workspace))
+        else:
+            entries.append(describe(record, executions.get(run_id, {}), run_id == under_way, workspace))
+    return entries
 
 
 def read_run(workspace: Workspace, run_id: str) -> RunEntry:
-    """Returns one run, by its whole id."""
+    """Returns one run, by its whole id.
+
+    Raises:
+      DataError: its record, its evaluation or the metadata store cannot be read.
+    """
     (entry,) = read_runs(workspace, [run_id])
+    if entry.problem:
+        raise DataError(entry.problem)
     return entry
 
 
 def past_runs(workspace: Workspace, record: RunRecord) -> list[PastRun]:
-    """Returns what a partial run has to know of the earlier runs of its pipeline, the newest first."""
+    """Returns what a partial run has to know of the earlier runs of its pipeline, the newest first.
+
+    Evaluations are not looked at, and a run without a record that can be read is none to go on with: what is broken
+    there must not keep a new run from mending it.
+
+    Raises:
+      DataError: the metadata store cannot be read.
+    """
+    earlier: list[RunRecord] = []
+    for run_id in workspace.run_ids():
+        with contextlib.suppress(DataError):
+            if run_id < record.run_id:
+                earlier.append(RunDirectory(workspace.runs_dir / run_id).read())
+    mine = [past for past in earlier if past.pipeline == record.pipeline]
+    executions = _executions(workspace, [past.run_id for past in mine])
     return [
         PastRun(
-            run_id=entry.run_id,
-            complete=entry.state == "COMPLETE",
-            finished=frozenset(node.id for node in entry.nodes if node.state in FINISHED_STATES),
-            digests=entry.record.digests,
-            to_node=entry.record.request.to_node,
+            run_id=past.run_id,
+            complete=past.state == "COMPLETE",
+            finished=frozenset(
+                node.id for node in executions.get(past.run_id, {}).values() if node.state in FINISHED_STATES
+            ),
+            digests=past.digests,
+            to_node=past.request.to_node,
         )
-        for entry in read_runs(workspace)
-        if entry.pipeline == record.pipeline and entry.run_id < record.run_id
+        for past in mine
     ]
 
 
@@ -208,15 +250,17 @@ def describe(record: RunRecord, nodes: Mapping[str, NodeEntry], is_under_way: bo
       nodes: The nodes that the metadata store knows of, by id.
       is_under_way: Whether the run's process holds the lock.
       workspace: Where the run lies.
-
-    Raises:
-      DataError: the evaluation's files cannot be read.
     """
     state = "INTERRUPTED" if record.state == "RUNNING" and not is_under_way else record.state
     order = record.nodes or tuple(nodes)
     entries = tuple(_settled(nodes.get(node_id, NodeEntry(node_id, "NOT_RUN")), state) for node_id in order)
     evaluation = next((a for entry in entries for a in entry.outputs if a.type_name == _EVALUATION_TYPE), None)
-    judged = _Judged() if evaluation is None else _read_evaluation(Path(evaluation.uri))
+    judged, problem = _Judged(), ""
+    if evaluation is not None:
+        try:
+            judged = _read_evaluation(Path(evaluation.uri))
+        except DataError as error:
+            problem = str(error)
     return RunEntry(
         record=record,
         state=state,
@@ -228,7 +272,21 @@ def describe(record: RunRecord, nodes: Mapping[str, NodeEntry], is_under_way: bo
         releases=_releases(entries),
         report=judged.report,
         log=str(RunDirectory(workspace.runs_dir / record.run_id).log_file),
+        problem=problem,
     )
+
+
+def _unreadable(run_id: str, problem: str, workspace: Workspace) -> RunEntry:
+    """Returns what can be said of a run without a record: when it began, which its name tells."""
+    try:
+        began = dt.datetime.strptime(run_id.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=dt.timezone.utc)
+    except ValueError:
+        started = ""
+    else:
+        started = began.isoformat(timespec="seconds")
+    record = RunRecord(run_id=run_id, pipeline="", config={}, started=started)
+    entry = describe(record, {}, is_under_way=False, workspace=workspace)
+    return dataclasses.replace(entry, state=UNREADABLE, problem=problem)
 
 
 def _settled(entry: NodeEntry, run_state: str) -> NodeEntry:
@@ -289,26 +347,52 @@ def _finite(value: Any) -> float | None:
     return value if is_number else None
 
 
+def _executions(workspace: Workspace, run_ids: Iterable[str]) -> dict[str, dict[str, NodeEntry]]:
+    """Returns the executed nodes of runs, by run and by the node's id; none where there is no metadata store."""
+    return _Store(workspace.metadata_file).nodes_by_run(run_ids) if workspace.metadata_file.exists() else {}
+
+
 class _Store:
-    """Reads TFX's contexts, executions and artifacts from a metadata store."""
+    """Reads TFX's contexts, executions and artifacts from a metadata store.
+
+    Raises:
+      DataError: there is something else in its place.
+    """
 
     def __init__(self, path: Path) -> None:
-        from ml_metadata import errors
         from ml_metadata.metadata_store import metadata_store
         from ml_metadata.proto import metadata_store_pb2
 
+        self._path = path
         self._proto = metadata_store_pb2
         config = metadata_store_pb2.ConnectionConfig()
         config.sqlite.filename_uri = str(path)
         config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
-        try:
+        with self._said_if_unreadable():
             self._store = metadata_store.MetadataStore(config)
-        except errors.StatusError as error:
-            raise DataError(f"{path} must be a metadata store, and cannot be read as one: {error}.") from error
 
     def nodes_by_run(self, run_ids: Iterable[str]) -> dict[str, dict[str, NodeEntry]]:
         """Returns the executed nodes of runs, by run and by the node's id."""
-        wanted = set(run_ids)
+        with self._said_if_unreadable():
+            return self._nodes_by_run(set(run_ids))
+
+    @contextlib.contextmanager
+    def _said_if_unreadable(self) -> Iterator[None]:
+        from ml_metadata import errors
+
+        try:
+            yield
+        except (errors.StatusError, RuntimeError) as error:
+            # ml_metadata adds the whole statement to what SQLite says.
+            said = str(error).removeprefix("Error when executing query: ").partition(" query:")[0]
+            why = said.strip() if self._path.is_dir() or self._path.stat().st_size else "it is empty"
+            raise DataError(
+                f"The metadata store {self._path} must be a SQLite file that TFX wrote, and cannot be read ({why});"
+                " move it and the folder pipelines beside it away, and run again: earlier runs are then forgotten, and"
+                " releases stay."
+            ) from error
+
+    def _nodes_by_run(self, wanted: set[str]) -> dict[str, dict[str, NodeEntry]]:
         contexts = self._store.get_contexts()
         type_names = {kind.id: kind.name for kind in self._store.get_context_types()}
         node_of_execution = {

@@ -23,7 +23,6 @@ from rich.console import Console
 from model.errors import TryAgainError, W2v2Error
 from model.progress import EVENTS_VARIABLE
 from model.settings import to_mapping
-from model.storage import disk_full_is_said
 from model.version import __version__
 from pipeline.config import PipelineConfig
 from pipeline.display import RunDisplay, display_path, show_error, show_summary
@@ -79,8 +78,6 @@ def start_run(workspace: Workspace, config: PipelineConfig, request: RunRequest,
     run_id = new_run_id()
     with workspace.lock(run_id) as lock_descriptor:
         directory = RunDirectory(workspace.runs_dir / run_id)
-        with disk_full_is_said(directory.path):
-            directory.path.mkdir()
         record = RunRecord(
             run_id=run_id,
             pipeline=config.pipeline_name,
@@ -89,7 +86,7 @@ def start_run(workspace: Workspace, config: PipelineConfig, request: RunRequest,
             request=request,
             versions={"w2v2": __version__, "python": platform.python_version()},
         )
-        directory.write(record)
+        directory.create(record)
         console.print(f"[bold]Run {run_id}[/bold]  [dim]{config.pipeline_name}[/dim]")
         console.print(f"[dim]Workspace {display_path(workspace.root)}, log {display_path(directory.log_file)}[/dim]")
         console.print()

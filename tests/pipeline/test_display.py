@@ -138,6 +138,15 @@ def test_a_failed_run_says_where_and_why(entry):
     ]
 
 
+def test_a_run_that_cannot_be_read_says_why_below_the_table(entry):
+    import dataclasses
+
+    broken = dataclasses.replace(entry, state="UNREADABLE", problem="A run must have a record.", verdict=None, wer={})
+    lines = lines_of(shown(show_runs, [broken, entry]))
+    assert lines[1].startswith("20260101T000000Z-aaaa local-synthetic unreadable 2 of 3")
+    assert lines[-1] == "✗ A run must have a record."
+
+
 def test_a_file_gets_no_control_characters(entry):
     text = shown(show_summary, entry) + shown(show_runs, [entry])
     screen = Screen(is_terminal=False)

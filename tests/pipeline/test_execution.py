@@ -7,6 +7,7 @@ import dataclasses
 import errno
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -257,6 +258,29 @@ def test_resume_goes_on_with_the_node_that_failed(house):
         "OnnxPusher": "COMPLETE",
     }
     assert read_run(house.workspace, resumed).verdict == "ACCEPT"
+
+
+def test_an_evaluation_that_was_removed_keeps_neither_runs_nor_lists_back(house):
+    first = house.run(number=7)
+    second = house.run(number=8)
+    evaluation = next(
+        a.uri for node in read_run(house.workspace, first).nodes for a in node.outputs if a.key == "evaluation"
+    )
+    shutil.rmtree(evaluation)
+    newer, older = read_runs(house.workspace)
+    assert (newer.run_id, newer.verdict, newer.problem) == (second, "ACCEPT", "")
+    shown = older.to_json()
+    assert (shown["run_id"], shown["state"], shown["verdict"], shown["gates"]) == (first, "COMPLETE", None, [])
+    assert shown["message"].startswith(
+        f"An evaluation must hold gate.json and metrics.json; those in {evaluation} cannot"
+    )
+    with pytest.raises(DataError, match="An evaluation must hold"):
+        read_run(house.workspace, first)
+    # The mend that the sentence names works.
+    third = house.run(
+        number=7, cache=False, plan=lambda graph, past: plan_run(graph, "judge_node", None, past, DIGESTS)
+    )
+    assert read_run(house.workspace, third).verdict == "ACCEPT"
 
 
 def test_a_partial_run_takes_earlier_outputs_of_an_earlier_run(house):

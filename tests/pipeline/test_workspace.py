@@ -128,10 +128,10 @@ def test_a_damaged_record_is_named(workspace, content):
     directory = RunDirectory(workspace.runs_dir / "20260101T000000Z-aaaa")
     directory.path.mkdir()
     directory.record_file.write_text(content)
-    with pytest.raises(DataError, match=r"run\.json is no record of a run"):
+    with pytest.raises(DataError, match=r"must have a record, and .*run\.json is none \(.*; remove .*-aaaa, and the"):
         directory.read()
 
 
 def test_a_missing_record_is_named(workspace):
-    with pytest.raises(DataError, match=r"must have a record, and .*run\.json is missing"):
+    with pytest.raises(DataError, match=r"run\.json cannot be read \(No such file or directory\); remove "):
         RunDirectory(workspace.runs_dir / "20260101T000000Z-aaaa").read()
