@@ -70,6 +70,10 @@ def _command(function: Callable[..., int]) -> Callable[..., None]:
             # Whoever read the output has closed it; there is nobody left to tell.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = 0
+        except (PermissionError, NotADirectoryError, IsADirectoryError) as error:
+            place = error.filename or "a file"
+            reason = f"{place} cannot be used: {error.strerror}; name another place, or change who may write there."
+            code = _say(reason, UsageError.exit_code, as_json)
         except Exception as error:  # noqa: BLE001 — a person gets a sentence, and the file has the traceback
             code = _say_unexpected(error, as_json)
         raise typer.Exit(code)

@@ -143,3 +143,15 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path):
     states = {node["id"]: node["state"] for node in resumed["nodes"]}
     assert states["Trainer"] == "COMPLETE"
     assert states["Transform"] == "CACHED"
+
+
+@pytest.mark.real_data
+def test_real_speech_runs_through_and_is_rejected(tmp_path, real_data):
+    """A tiny model, trained for minutes, is bad at it: the gate says so, and nothing is published."""
+    workspace = tmp_path / "workspace"
+    done = w2v2(workspace, "run", "--corpus", real_data / "LibriSpeech", code=4)
+    assert "above the ceiling of 50.0 %" in done.stdout
+    (run,) = runs(workspace)
+    assert (run["state"], run["verdict"]) == ("COMPLETE", "REJECT")
+    assert run["wer"]["test-clean"] > 0.5
+    assert published(workspace) == []

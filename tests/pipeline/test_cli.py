@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from model.errors import DataError
+from model.pretrained import TINY
 from model.version import __version__
 from pipeline import cli
 from pipeline.config import load_config
@@ -65,6 +66,13 @@ def test_a_command_says_which_packages_it_lacks(call, monkeypatch, arguments, pa
     message = " ".join(err.split())
     assert f"needs the packages of the extra '{extra}', and {package} is not installed; install" in message
     assert f"wav2vec2-tfx[{extra}]" in message
+
+
+def test_a_place_that_cannot_be_written_is_said(call, tmp_path):
+    (tmp_path / "file").write_text("x")
+    code, out, err = call("convert", TINY, tmp_path / "file" / "model")
+    assert (code, out) == (2, "")
+    assert "cannot be used: Not a directory; name another place" in " ".join(err.split())
 
 
 def test_light_commands_import_nothing_heavy(tmp_path):
