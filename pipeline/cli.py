@@ -70,7 +70,7 @@ def _command(function: Callable[..., int]) -> Callable[..., None]:
             # Whoever read the output has closed it; there is nobody left to tell.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = 0
-        except (PermissionError, NotADirectoryError, IsADirectoryError) as error:
+        except (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError) as error:
             place = error.filename or "a file"
             reason = f"{place} cannot be used: {error.strerror}; name another place, or change who may write there."
             code = _say(reason, UsageError.exit_code, as_json)
