@@ -67,6 +67,7 @@ def find_sources(config: PipelineConfig, workspace: Workspace) -> Sources:
     """
     from beam_jobs.librispeech import inspect_corpus, require_splits
     from beam_jobs.librispeech.references import LETTERS
+    from model.checkpoint.convert import match
     from model.checkpoint.source import read_checkpoint
     from model.pretrained import TINY as TINY_CHECKPOINT
 
@@ -83,6 +84,8 @@ def find_sources(config: PipelineConfig, workspace: Workspace) -> Sources:
 
     emit("stage", {"text": "Reading the checkpoint"})
     checkpoint = read_checkpoint(TINY_CHECKPOINT if config.checkpoint == TINY else config.checkpoint)
+    # CheckpointConverter would find out, too; here it costs no minute.
+    match(checkpoint)
     checkpoint.vocabulary.require_letters(LETTERS[config.ingest.transcript_normaliser], str(checkpoint.directory))
     files = [checkpoint.directory / name for name in _CHECKPOINT_FILES if (checkpoint.directory / name).is_file()]
     return Sources(

@@ -129,11 +129,10 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path):
     process.send_signal(signal.SIGKILL)
     process.communicate()
     # The kernel tells the run that the terminal's process is gone; until it has ended, it holds the workspace.
-    while time.monotonic() < deadline:
-        (entry,) = runs(workspace)
-        if entry["state"] in ("INTERRUPTED", "FAILED"):
-            break
+    (entry,) = runs(workspace)
+    while entry["state"] not in ("INTERRUPTED", "FAILED") and time.monotonic() < deadline:
         time.sleep(0.5)
+        (entry,) = runs(workspace)
     states = {node["id"]: node["state"] for node in entry["nodes"]}
     assert states["LibriSpeechExampleGen"] == states["Transform"] == "COMPLETE"
     assert states["Trainer"] != "COMPLETE"

@@ -134,13 +134,17 @@ def test_a_damaged_corpus_ends_in_one_sentence_and_changes_nothing(workspace, fi
     (corpus,) = (workspace / "corpora").iterdir()
     copy = tmp_path / "damaged"
     shutil.copytree(corpus, copy)
-    victim = next(iter(sorted(copy.glob("train-synthetic/*/*/*.flac"))))
+    victim, silent, *_ = sorted(copy.glob("train-synthetic/*/*/*.flac"))
     victim.write_bytes(victim.read_bytes()[:-2000])
+    # A transcript without its audio, and, under another number, audio without a transcript.
+    silent.rename(silent.with_name(f"{silent.stem[:-4]}9999.flac"))
     before, known = releases(workspace), len(runs(workspace))
     done = w2v2(workspace, "run", "--config", "smoke", "--corpus", copy, code=3)
     message = f"{done.stdout}\n{done.stderr}"
-    assert "At most 0.1 % of the utterances may be rejected, and 1 of" in " ".join(message.split())
+    assert "At most 0.1 % of the utterances may be rejected, and 3 of" in " ".join(message.split())
     assert victim.stem in message
+    assert "It has a transcript and no audio" in message
+    assert "It has audio and no transcript" in message
     assert "Traceback" not in message
     assert releases(workspace) == before
     after = runs(workspace)
@@ -149,17 +153,30 @@ def test_a_damaged_corpus_ends_in_one_sentence_and_changes_nothing(workspace, fi
     assert [run["verdict"] for run in after if run["run_id"] == first["run_id"]] == ["ACCEPT"]
 
 
-def test_a_checkpoint_with_a_missing_tensor_is_named(workspace, first, tmp_path):
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda tensors: tensors.pop("lm_head.bias"),
+            "must hold every tensor of the architecture in its config.json; these are missing: lm_head.bias",
+        ),
+        (
+            lambda tensors: tensors.update({"lm_head.extra": tensors["lm_head.bias"]}),
+            "must have its place in the model; these have none: lm_head.extra",
+        ),
+    ],
+)
+def test_a_checkpoint_with_a_missing_or_an_extra_tensor_is_named(workspace, first, tmp_path, change, message):
     shutil.copytree(TINY, tmp_path / "checkpoint")
     path = tmp_path / "checkpoint" / "model.safetensors"
     tensors = safetensors.numpy.load_file(path)
-    del tensors["lm_head.bias"]
+    change(tensors)
     safetensors.numpy.save_file(tensors, path)
     before = releases(workspace)
     done = w2v2(workspace, "run", "--config", "smoke", "--checkpoint", tmp_path / "checkpoint", code=3)
-    message = " ".join(f"{done.stdout}\n{done.stderr}".split())
-    assert "must hold every tensor of the architecture in its config.json; these are missing: lm_head.bias" in message
-    assert "Traceback" not in message
+    said = " ".join(f"{done.stdout}\n{done.stderr}".split())
+    assert message in said
+    assert "Traceback" not in said
     assert releases(workspace) == before
 
 
@@ -191,6 +208,9 @@ def test_a_corpus_that_does_not_exist_is_said(workspace, first, tmp_path):
     message = " ".join(f"{done.stdout}\n{done.stderr}".split())
     assert "--corpus must be a directory that holds a corpus in LibriSpeech's layout;" in message
     assert "nowhere does not exist" in message
+    (tmp_path / "hollow").mkdir()
+    done = w2v2(workspace, "run", "--config", "smoke", "--corpus", tmp_path / "hollow", code=3)
+    assert "A corpus must hold utterances as" in f"{done.stdout}\n{done.stderr}"
 
 
 def test_a_second_run_in_the_same_workspace_is_refused_while_the_first_is_under_way(workspace, first):
