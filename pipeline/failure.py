@@ -33,7 +33,7 @@ class Failure:
     expected: bool = True
 
 
-def explain(error: BaseException, workspace: str = "the workspace") -> Failure:
+def explain(error: BaseException, workspace: str = "the workspace", way_on: str = "run again") -> Failure:
     """Returns the failure that an exception stands for.
 
     Frameworks wrap what our code raises: Beam adds its step to the message, TFX and others raise anew. So the whole
@@ -42,6 +42,7 @@ def explain(error: BaseException, workspace: str = "the workspace") -> Failure:
     Args:
       error: What was raised.
       workspace: The directory to name where the disk is full.
+      way_on: What to do when there is room again, as `RunRecord.way_on` has it.
     """
     chain = list(_chain(error))
     for link in chain:
@@ -51,8 +52,8 @@ def explain(error: BaseException, workspace: str = "the workspace") -> Failure:
         if _says_disk_full(link):
             return Failure(
                 DiskFullError.exit_code,
-                f"The file system under {workspace} is full; free some space there (or use --workspace on another disk)"
-                " and run again with --resume.",
+                f"The file system under {workspace} is full; free some space there and {way_on}, or begin anew"
+                " with --workspace on another disk.",
             )
     for link in chain:
         if isinstance(link, W2v2Error):

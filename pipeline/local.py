@@ -22,7 +22,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from model.errors import TryAgainError
+from components.code_fingerprint import code_fingerprint
+from model.errors import TryAgainError, W2v2Error
 from model.progress import emit
 from model.settings import digest, from_mapping
 from model.storage import disk_full_is_said, replacing
@@ -63,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         run(workspace, directory)
     except BaseException as error:  # noqa: BLE001 — whatever ended the run, the terminal must be told
         _LOG.exception("The run failed.")
-        failure = explain(error, str(workspace.root))
+        failure = explain(error, str(workspace.root), _way_on(directory))
         outcome = {"ok": False, **dataclasses.asdict(failure)}
         exit_code = failure.exit_code
     os.write(arguments.outcome_descriptor, json.dumps(outcome).encode())
@@ -81,6 +82,7 @@ def run(workspace: Workspace, directory: RunDirectory) -> None:
     config = from_mapping(PipelineConfig, record.config)
     sources = find_sources(config, workspace)
     digests = {
+        "code": code_fingerprint("model", "components", "beam_jobs", "pipeline.graph"),
         "configuration": digest(config),
         "corpus": sources.corpus_fingerprint,
         "checkpoint": sources.checkpoint_fingerprint,
@@ -101,6 +103,7 @@ def run(workspace: Workspace, directory: RunDirectory) -> None:
         schema_path=_schema_path(workspace),
         enable_cache=record.request.enable_cache,
         published=published_versions(workspace.releases_dir, config.release.name),
+        unpublished=record.run_id,
         **{field.name: getattr(sources, field.name) for field in dataclasses.fields(sources)},
     )
     ir = compile_pipeline(create_pipeline(config, inputs), record.run_id)
@@ -113,6 +116,13 @@ def run(workspace: Workspace, directory: RunDirectory) -> None:
     directory.write(dataclasses.replace(record, digests=digests, nodes=tuple(graph), base_run_id=plan.base_run_id))
     emit("planned", {"nodes": plan.nodes, "base_run_id": plan.base_run_id})
     execute(ir, plan)
+
+
+def _way_on(directory: RunDirectory) -> str:
+    try:
+        return directory.read().way_on()
+    except W2v2Error:  # the sentence is about what ended the run, not about this
+        return "run again"
 
 
 def _schema_path(workspace: Workspace) -> str:

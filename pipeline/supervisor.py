@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import psutil
 from rich.console import Console
 
 from model.errors import TryAgainError, W2v2Error
@@ -34,6 +35,7 @@ from pipeline.workspace import Workspace, new_run_id
 INTERRUPT_EXIT_CODE = 130
 _EXIT_CODE_BY_VERDICT = {"ACCEPT": 0, "REJECT": 4, "NEEDS_REVIEW": 5}
 _POLL_SECONDS = 0.1
+_MEMORY_POLL_SECONDS = 1.0
 # Long enough for a training step to end and for TFX to mark the node as failed.
 _GRACE_SECONDS = 20.0
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -49,7 +51,8 @@ class ProcessResult:
       stop_signal: The signal that asked for the run to be stopped; None where nothing did.
       during: The stage or node that was under way at the end, where one was.
       seconds: How long it took.
-      peak_memory_bytes: The most memory that one of its processes had resident.
+      peak_memory_bytes: The most memory that its processes had resident together, where it was looked at, and that one
+        of them had at any time.
     """
 
     return_code: int
@@ -92,7 +95,7 @@ def start_run(workspace: Workspace, config: PipelineConfig, request: RunRequest,
         console.print()
         command = [sys.executable, "-m", "pipeline.local", str(directory.path)]
         result = supervise(command, directory, RunDisplay(console), (lock_descriptor,))
-        failure = failure_of(result)
+        failure = failure_of(result, directory.read().way_on())
         return _conclude(workspace, directory, result, failure, console)
 
 
@@ -130,7 +133,11 @@ def supervise(
         )
         os.close(outcome_writer)
         said = bytearray()
+        peak_bytes, look_at = 0, start
         while process.poll() is None:
+            if time.monotonic() >= look_at:
+                peak_bytes = max(peak_bytes, memory_of_tree(process.pid))
+                look_at = time.monotonic() + _MEMORY_POLL_SECONDS
             display.is_stopping = stops.signal is not None
             for event in events.new():
                 display.handle(event)
@@ -154,18 +161,44 @@ def supervise(
         stop_signal=stops.signal,
         during=during,
         seconds=time.monotonic() - start,
-        peak_memory_bytes=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
+        # The kernel misses no moment, but tells only of the largest process.
+        peak_memory_bytes=max(peak_bytes, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024),
     )
 
 
-def failure_of(result: ProcessResult) -> Failure | None:
-    """Returns how a run failed, or None where it did all that was asked of it."""
+def memory_of_tree(pid: int) -> int:
+    """Returns the bytes of memory that a process and those below it have resident; 0 where it is gone.
+
+    What processes share is counted once where the system tells (the proportional set size of Linux).
+    """
+    total = 0
+    try:
+        root = psutil.Process(pid)
+        processes = [root, *root.children(recursive=True)]
+    except (psutil.Error, OSError):
+        return 0
+    for process in processes:
+        with contextlib.suppress(psutil.Error, OSError):  # it may have ended meanwhile
+            try:
+                total += process.memory_full_info().pss
+            except (psutil.AccessDenied, AttributeError):
+                total += process.memory_info().rss
+    return total
+
+
+def failure_of(result: ProcessResult, way_on: str = "run again") -> Failure | None:
+    """Returns how a run failed, or None where it did all that was asked of it.
+
+    Args:
+      result: How its process ended.
+      way_on: What to do then, as `RunRecord.way_on` has it.
+    """
     if result.outcome is not None and result.outcome["ok"]:
         return None
     during = f" during {result.during}" if result.during else ""
     if result.stop_signal is not None:
         code = INTERRUPT_EXIT_CODE if result.stop_signal == signal.SIGINT else TryAgainError.exit_code
-        return Failure(code, f"The run was stopped{during}; w2v2 run --resume goes on where it was.")
+        return Failure(code, f"The run was stopped{during}; {way_on}.")
     if result.outcome is not None:
         expected = bool(result.outcome["expected"])
         message = str(result.outcome["message"])
@@ -176,8 +209,8 @@ def failure_of(result: ProcessResult) -> Failure | None:
         return Failure(
             TryAgainError.exit_code,
             f"The run was killed{during}, most likely because the machine's memory ran out (it had used"
-            f" {result.peak_memory_bytes / 1e9:.1f} GB); free some memory, or choose a smaller train.batch_samples, and"
-            " go on with w2v2 run --resume.",
+            f" {result.peak_memory_bytes / 1e9:.1f} GB); free some memory and {way_on}, or choose a smaller"
+            " train.batch_samples and begin anew.",
         )
     if result.return_code < 0:
         name = signal.Signals(-result.return_code).name
@@ -235,7 +268,9 @@ class _StopRequests:
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> _StopRequests:
-        self._previous = {number: signal.signal(number, self._note) for number in _STOP_SIGNALS}
+        # What is ignored stays so: nohup lets a run outlive the terminal.
+        heard = [number for number in _STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        self._previous = {number: signal.signal(number, self._note) for number in heard}
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -48,9 +48,12 @@ def test_the_outermost_of_ours_is_told():
     ],
 )
 def test_a_full_disk_is_told_whatever_else_it_made_fail(cause):
-    failure = explain(caused_by(cause, DataError("The checkpoint cannot be read.")), "/data/workspace")
+    failure = explain(caused_by(cause, DataError("Bad.")), "/data/workspace", "go on with w2v2 run --resume")
     assert failure.exit_code == 75
-    assert failure.message.startswith("The file system under /data/workspace is full; free some space there")
+    assert failure.message == (
+        "The file system under /data/workspace is full; free some space there and go on with w2v2 run --resume, or"
+        " begin anew with --workspace on another disk."
+    )
 
 
 def test_a_full_disk_that_was_named_keeps_its_sentence():

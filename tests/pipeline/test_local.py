@@ -1,6 +1,9 @@
 """What the process of a run does before and around the graph."""
 
+import dataclasses
+import errno
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -8,11 +11,17 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 import components.transform
+from model.errors import UsageError
+from model.settings import digest, to_mapping
 from model.text import librispeech_vocabulary
 from pipeline.config import load_config
-from pipeline.local import _schema_path
+from pipeline.local import _schema_path, main, run
 from pipeline.nodes import FORMAT_BY_PUSHER, NODE_IDS
+from pipeline.record import RunDirectory, RunRecord, RunRequest
+from pipeline.sources import Sources
 from pipeline.workspace import Workspace
 
 
@@ -51,6 +60,46 @@ def test_the_schema_has_a_name_that_changes_with_its_content(tmp_path):
     path.write_bytes(b"half")  # a copy that was cut off is made again
     _schema_path(workspace)
     assert path.read_bytes() == content
+
+
+def test_a_run_of_other_code_is_not_gone_on_with(tmp_path, monkeypatch):
+    config = load_config("smoke")
+    sources = Sources("/corpus", "a", "/checkpoint", "b", librispeech_vocabulary().to_mapping())
+    monkeypatch.setattr("pipeline.local.find_sources", lambda *_: sources)
+    workspace = Workspace(tmp_path)
+    digests = {"configuration": digest(config), "corpus": "a", "checkpoint": "b", "code": "that of an older version"}
+    first = RunRecord("20260101T000000Z-aaaa", config.pipeline_name, to_mapping(config), "", state="FAILED")
+    second = dataclasses.replace(first, run_id="20260102T000000Z-bbbb", request=RunRequest(resume=True))
+    RunDirectory(workspace.runs_dir / first.run_id).create(dataclasses.replace(first, digests=digests))
+    directory = RunDirectory(workspace.runs_dir / second.run_id)
+    directory.create(second)
+    message = "--resume needs everything to be as it was in run 20260101T000000Z-aaaa, and since then the code changed;"
+    with pytest.raises(UsageError, match=message):
+        run(workspace, directory)
+
+
+def test_a_full_disk_is_said_with_the_command_that_goes_on(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pipeline.local.find_sources", full)
+    monkeypatch.setattr("pipeline.local._end_with_parent", lambda: None)
+    monkeypatch.setattr("sys.argv", ["local"])
+    directory = RunDirectory(tmp_path / "runs" / "20260101T000000Z-aaaa")
+    config = load_config("smoke")
+    request = RunRequest(options=("--config", "smoke"))
+    directory.create(RunRecord(directory.path.name, config.pipeline_name, to_mapping(config), "", request))
+    reader, writer = os.pipe()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        assert main([str(directory.path), "--outcome-descriptor", str(writer)]) == 75
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        os.close(writer)
+    with open(reader, "rb") as outcome:
+        message = json.load(outcome)["message"]
+    assert "is full; free some space there and run again with w2v2 run --config smoke, or begin anew with" in message
 
 
 def test_a_run_ends_when_the_process_that_shows_it_is_killed(tmp_path):

@@ -5,10 +5,13 @@ import io
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
+import types
 
+import psutil
 import pytest
 from rich.console import Console
 
@@ -17,7 +20,7 @@ from pipeline.config import load_config
 from pipeline.display import RunDisplay
 from pipeline.record import RunDirectory, RunRequest
 from pipeline.runs import read_runs
-from pipeline.supervisor import ProcessResult, failure_of, start_run, supervise
+from pipeline.supervisor import ProcessResult, failure_of, memory_of_tree, start_run, supervise
 from pipeline.workspace import Workspace
 
 # What a script needs to speak like pipeline.local.
@@ -97,10 +100,14 @@ def test_an_error_that_was_not_foreseen_points_to_the_log(follow):
 
 def test_a_process_that_is_killed_names_memory_and_the_node(follow):
     result, screen = follow("emit('node_started', {'node': 'Trainer'}); os.kill(os.getpid(), signal.SIGKILL)")
-    failure = failure_of(result)
+    failure = failure_of(result, "go on with w2v2 run --resume")
     assert failure is not None
     assert failure.exit_code == 75
     assert failure.message.startswith("The run was killed during Trainer, most likely because the machine's memory ran")
+    assert failure.message.endswith(
+        " GB); free some memory and go on with w2v2 run --resume, or choose a smaller train.batch_samples and begin"
+        " anew."
+    )
     assert screen.split()[:2] == ["✗", "Trainer"]
 
 
@@ -149,10 +156,10 @@ time.sleep(60)
 """
     )
     thread.join()
-    failure = failure_of(result)
+    failure = failure_of(result, "go on with w2v2 run --resume --config smoke")
     assert failure is not None
     assert failure.exit_code == exit_code
-    assert failure.message == "The run was stopped during Trainer; w2v2 run --resume goes on where it was."
+    assert failure.message == "The run was stopped during Trainer; go on with w2v2 run --resume --config smoke."
     assert screen.split()[-1] == "interrupted"
     assert result.seconds < 30
 
@@ -193,6 +200,58 @@ def test_the_signals_mean_what_they_meant_before(follow):
     before = signal.getsignal(signal.SIGINT)
     follow("end(ok=True)")
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_signal_that_is_ignored_stays_so(follow, tmp_path):
+    ready = tmp_path / "ready"
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup
+    try:
+        thread = _signal_when_ready(ready, signal.SIGHUP)
+        result, _ = follow(f"open({str(ready)!r}, 'w').close(); time.sleep(1); end(ok=True)")
+        thread.join()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert result.stop_signal is None
+    assert failure_of(result) is None
+
+
+def test_memory_is_that_of_all_processes_together(follow, monkeypatch):
+    monkeypatch.setattr("pipeline.supervisor._MEMORY_POLL_SECONDS", 0.1)
+    monkeypatch.setattr("resource.getrusage", lambda _: types.SimpleNamespace(ru_maxrss=1))
+    result, _ = follow(
+        """
+import subprocess
+hold = "import sys; held = bytearray(b'x' * 100_000_000); print(flush=True); sys.stdin.read()"
+helpers = [
+    subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(2)
+]
+for helper in helpers:
+    helper.stdout.readline()
+time.sleep(1)
+for helper in helpers:
+    helper.communicate()
+end(ok=True)
+"""
+    )
+    assert 200_000_000 < result.peak_memory_bytes < 400_000_000
+    monkeypatch.setattr("resource.getrusage", lambda _: types.SimpleNamespace(ru_maxrss=900_000))
+    result, _ = follow("end(ok=True)")
+    assert result.peak_memory_bytes == 900_000 * 1024
+
+
+def test_memory_of_a_process_that_is_gone_is_none():
+    process = subprocess.Popen(["true"])
+    process.wait()
+    assert memory_of_tree(process.pid) == 0
+
+
+def test_memory_is_counted_where_shares_are_not_told(monkeypatch):
+    def refused(self):
+        raise psutil.AccessDenied(self.pid)
+
+    monkeypatch.setattr(psutil.Process, "memory_full_info", refused)
+    assert memory_of_tree(os.getpid()) >= psutil.Process().memory_info().rss / 2
 
 
 def test_a_stop_that_comes_too_late_does_not_undo_success():
@@ -246,9 +305,29 @@ class TestStartRun:
         with workspace.lock(workspace.run_ids()[0]):
             assert read_runs(workspace)[0].state == "RUNNING"
 
+    @pytest.mark.parametrize(
+        ("digests", "way_on"),
+        [
+            ({}, "run again with w2v2 run --config 'my config.py'"),
+            ({"corpus": "a"}, "go on with w2v2 run --resume --config 'my config.py'"),
+        ],
+        ids=["before the graph", "in the graph"],
+    )
+    def test_a_run_that_is_stopped_names_the_command_that_goes_on(self, workspace, monkeypatch, digests, way_on):
+        def stopped(command, directory, display, keep_open):
+            directory.write(dataclasses.replace(directory.read(), digests=digests))
+            return ProcessResult(-signal.SIGTERM, None, signal.SIGINT, "Trainer", 1.0, 1)
+
+        monkeypatch.setattr("pipeline.supervisor.supervise", stopped)
+        screen = io.StringIO()
+        request = RunRequest(options=("--config", "my config.py"))
+        assert start_run(workspace, load_config("smoke"), request, Console(file=screen, width=200)) == 130
+        assert f"✗ The run was stopped during Trainer; {way_on}.\n" in screen.getvalue()
+        assert read_runs(workspace)[0].record.message == f"The run was stopped during Trainer; {way_on}."
+
     def test_the_configuration_is_kept_whole(self, start, workspace, tmp_path):
         start(corpus=str(tmp_path / "nothing"))
         text = json.loads(RunDirectory(workspace.runs_dir / workspace.run_ids()[0]).record_file.read_text())
         assert text["config"]["train"]["steps"] == 4
         assert text["config"]["corpus"]["source"] == str(tmp_path / "nothing")
-        assert text["pipeline"] == "smoke-nothing"
+        assert text["pipeline"].startswith("smoke-nothing")

@@ -1,3 +1,4 @@
+import dataclasses
 import datetime as dt
 import json
 import os
@@ -5,11 +6,12 @@ import re
 import subprocess
 import sys
 from collections import namedtuple
+from pathlib import Path
 
 import pytest
 
 from model.errors import DataError, DiskFullError, TryAgainError, UsageError
-from pipeline.record import RunDirectory, RunRecord, RunRequest
+from pipeline.record import RunDirectory, RunRecord, RunRequest, given_options
 from pipeline.workspace import Workspace, new_run_id
 
 
@@ -121,6 +123,31 @@ def test_a_record_is_read_as_it_was_written(workspace):
     directory.write(record)
     assert directory.read() == record
     assert json.loads(directory.record_file.read_text())["format_version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("request_", "before", "within"),
+    [
+        (RunRequest(), "w2v2 run", "w2v2 run --resume"),
+        (RunRequest(resume=True), "w2v2 run --resume", "w2v2 run --resume"),
+        (
+            RunRequest(from_node="Transform", to_node="Trainer", enable_cache=False),
+            "w2v2 run --from Transform --to Trainer --no-cache",
+            "w2v2 run --resume --no-cache",
+        ),
+        (
+            RunRequest(
+                options=given_options(config="smoke", corpus="/my speech", checkpoint=None, workspace=Path("w"))
+            ),
+            "w2v2 run --config smoke --corpus '/my speech' --workspace w",
+            "w2v2 run --resume --config smoke --corpus '/my speech' --workspace w",
+        ),
+    ],
+)
+def test_a_record_names_the_command_that_goes_on(request_, before, within):
+    record = RunRecord("20260101T000000Z-aaaa", "local-synthetic", {}, "2026-01-01T00:00:00+00:00", request_)
+    assert record.way_on() == f"run again with {before}"
+    assert dataclasses.replace(record, digests={"corpus": "a"}).way_on() == f"go on with {within}"
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"run_id": "a"}', '{"strange": 1}'])
