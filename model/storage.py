@@ -107,7 +107,7 @@ def disk_full_is_said(path: str | os.PathLike[str]) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFullError(
                 f"The file system under {path} is full; free some space there, or choose a place on another disk, and"
-                " run again; finished work is kept (w2v2 run goes on from it with --resume)."
+                " run again; finished work is kept."
             ) from error
         raise
 

@@ -129,7 +129,7 @@ def run(
     from pipeline.config import load_config
     from pipeline.nodes import NODE_IDS
     from pipeline.partial_run import require_nodes
-    from pipeline.record import RunRequest
+    from pipeline.record import RunRequest, given_options
     from pipeline.sources import with_absolute_sources
     from pipeline.supervisor import start_run
 
@@ -137,7 +137,10 @@ def run(
         raise UsageError("--resume finds out by itself where to begin and to end; leave out --from and --to.")
     require_nodes(NODE_IDS, from_=from_, to=to)
     chosen = with_absolute_sources(load_config(config).with_sources(corpus, checkpoint))
-    request = RunRequest(from_node=from_, to_node=to, resume=resume, enable_cache=not no_cache)
+    options = given_options(
+        config=None if config == DEFAULT_CONFIG else config, corpus=corpus, checkpoint=checkpoint, workspace=workspace
+    )
+    request = RunRequest(from_node=from_, to_node=to, resume=resume, enable_cache=not no_cache, options=options)
     return start_run(_workspace(workspace), chosen, request, _console())
 
 

@@ -130,7 +130,7 @@ def run_to_resume(past: Sequence[PastRun], digests: Mapping[str, str]) -> PastRu
       digests: sha256 by name of what this run depends on.
 
     Raises:
-      UsageError: there is no such run, or configuration, corpus or checkpoint have changed since.
+      UsageError: there is no such run, or configuration, corpus, checkpoint or code have changed since.
     """
     begun = [run for run in past if run.digests]
     if not begun:

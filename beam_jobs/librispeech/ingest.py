@@ -111,7 +111,7 @@ def _run(corpus: CorpusSummary, staging: Path, settings: IngestSettings, make_pi
         if os.strerror(errno.ENOSPC) in str(error):
             raise DiskFullError(
                 f"The file system under {staging} is full; free some space there, or choose a place on another disk,"
-                " and run again; finished shards are kept (w2v2 run goes on from them with --resume)."
+                " and run again; finished shards are kept."
             ) from error
         raise
 

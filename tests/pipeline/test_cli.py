@@ -217,6 +217,8 @@ def test_run_hands_on_what_was_asked_for(call, monkeypatch, tmp_path):
     assert dataclasses.replace(request, options=()) == RunRequest(
         from_node="Transform", to_node="Trainer", resume=False, enable_cache=False
     )
+    speech, workspace_dir = str(tmp_path / "speech"), str(tmp_path / "w")
+    assert request.options == ("--config", "smoke", "--corpus", speech, "--workspace", workspace_dir)
 
 
 class TestTranscribe:
