@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -131,4 +132,6 @@ def _check_flac(path: str | os.PathLike[str], content: bytes, samples: np.ndarra
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".") + "."
+    # libsndfile reads from memory here, and names the memory in place of the file.
+    text = re.sub(r"Error opening <[^>]*>: ", "", " ".join(str(error).split()))
+    return text.rstrip(".") + "."

@@ -27,5 +27,5 @@ def get_config() -> PipelineConfig:
             evaluate_every_steps=80,
         ),
         gate=GateSettings(max_wer=0.50, max_wer_increase=0.05),
-        release=ReleaseSettings(name="wav2vec2-tiny-synthetic"),
+        release=ReleaseSettings(name="wav2vec2-tiny-synthetic", license="apache-2.0"),
     )

@@ -33,5 +33,5 @@ def get_config() -> PipelineConfig:
         ),
         evaluation=EvaluationSettings(num_probes=2, bootstrap_resamples=100),
         gate=GateSettings(max_wer=1.0, max_wer_increase=0.5),
-        release=ReleaseSettings(name="wav2vec2-smoke"),
+        release=ReleaseSettings(name="wav2vec2-smoke", license="apache-2.0"),
     )
