@@ -23,6 +23,19 @@ from pipeline.runs import read_runs
 from pipeline.supervisor import ProcessResult, failure_of, memory_of_tree, start_run, supervise
 from pipeline.workspace import Workspace
 
+
+@pytest.fixture(autouse=True)
+def signals_are_heard():
+    """As on a terminal: a shell without job control starts what is in the background with SIGINT ignored."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 # What a script needs to speak like pipeline.local.
 PRELUDE = """
 import json, os, signal, sys, time
@@ -222,7 +235,11 @@ def test_memory_is_that_of_all_processes_together(follow, monkeypatch):
     result, _ = follow(
         """
 import subprocess
-hold = "import sys; held = bytearray(b'x' * 100_000_000); print(flush=True); sys.stdin.read()"
+hold = (
+    "import sys; held = bytearray(100_000_000)\\n"
+    "for page in range(0, len(held), 4096): held[page] = 1\\n"  # only what was written to is resident
+    "print(flush=True); sys.stdin.read()"
+)
 helpers = [
     subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(2)
 ]
