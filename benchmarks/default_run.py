@@ -1,4 +1,4 @@
-"""What the default run costs: seconds and memory of `w2v2 run` in a new workspace, and of a second one with nothing new.
+"""What the default run costs: seconds and memory of `w2v2 run` in a new workspace, and of a second one there.
 
     make bench
 
