@@ -3,7 +3,7 @@
     w2v2 run
 
 Fine-tunes the tiny checkpoint that comes with the project on 26 minutes of synthetic speech, and measures it on
-speakers and sentences that it has never heard. Cost: about five minutes on 2 cores and 3 GB of memory. Expected WER:
+speakers and sentences that it has never heard. Cost: about four minutes on 2 cores and 3 GB of memory. Expected WER:
 13 to 15 %. The gate asks for 50 % at most; an untrained model is near 100 %.
 """
 
