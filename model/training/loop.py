@@ -104,7 +104,7 @@ def train(
 
     measurements: list[Measurement] = []
     best: tuple[tuple[float, float], int, list[np.ndarray[Any, Any]]] | None = None
-    totals = np.zeros(5)
+    totals = np.zeros(4)
     since = np.zeros(2)
     reported = 0.0
     iterator = iter(batches)
@@ -120,7 +120,7 @@ def train(
                 f" {int(counts[0])} utterances); lower train.peak_learning_rate, now {settings.peak_learning_rate:g}."
             )
         since += (loss_sum, float(labels))
-        totals += counts.numpy().tolist() + [int(tf.size(batch["waveforms"])), 0.0]
+        totals += [*counts.numpy().tolist(), int(tf.size(batch["waveforms"]))]
         if time.monotonic() - reported > _REPORT_EVERY_SECONDS:
             reported = time.monotonic()
             shown = f"loss {since[0] / max(since[1], 1):.2f}"
@@ -139,7 +139,7 @@ def train(
     for variable, value in zip(model.trainable_variables, best[2], strict=True):
         variable.assign(value)
     model.backbone.feature_extractor.trainable = True
-    utterances, without_path, samples, computed, _ = totals
+    utterances, without_path, samples, computed = totals
     return TrainingResult(
         measurements=tuple(measurements),
         best_step=best[1],
