@@ -9,8 +9,7 @@ from typing import Any
 
 from keras import ops
 
-# Hugging Face's feature extractor; fairseq and the ancestor have 1e-5, which quiet audio shows.
-VARIANCE_EPSILON = 1e-7
+from model.audio import VARIANCE_EPSILON
 
 
 def normalise_waveforms(waveforms: Any, num_samples: Any = None) -> Any:
