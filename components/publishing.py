@@ -10,6 +10,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.artifacts import Evaluation
+from components.code_fingerprint import code_fingerprint
 from model.export.publish import PUBLICATION_FILE, Blessing, publish
 from model.export.release import Format
 from model.storage import write_json
@@ -30,6 +31,39 @@ class PusherSpec(ComponentSpec):
         "evaluation": ChannelParameter(type=Evaluation),
     }
     OUTPUTS = {"pushed_model": ChannelParameter(type=standard_artifacts.PushedModel)}  # noqa: RUF012
+
+
+def pusher_spec(
+    package: str,
+    model: types.BaseChannel,
+    model_blessing: types.BaseChannel,
+    evaluation: types.BaseChannel,
+    destination: str,
+    name: str,
+    destination_state: str,
+) -> PusherSpec:
+    """Returns the specification of a pusher.
+
+    Args:
+      package: The pusher's own package, whose code is part of the cache key.
+      model: ReleaseExporter's release.
+      model_blessing: The evaluator's judgement of that release.
+      evaluation: The evaluator's measurements: the model card is made of them, and the copy is compared with them.
+      destination: A directory on this machine.
+      name: The directory below it, for this model.
+      destination_state: What is published there now, such as the version; when it changes, because somebody removed a
+        release, the pusher is not served from the cache.
+    """
+    return PusherSpec(
+        model=model,
+        model_blessing=model_blessing,
+        evaluation=evaluation,
+        destination=destination,
+        destination_state=destination_state,
+        name=name,
+        code_fingerprint=code_fingerprint(package, "components.publishing", "model"),
+        pushed_model=types.Channel(type=standard_artifacts.PushedModel),
+    )
 
 
 def push(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from tfx import types
-from tfx.dsl.components.base import base_component, executor_spec
-from tfx.types import standard_artifacts
+from typing import Any
 
-from components.code_fingerprint import code_fingerprint
+from tfx.dsl.components.base import base_component, executor_spec
+
 from components.onnx_pusher.executor import Executor
-from components.publishing import PusherSpec
+from components.publishing import PusherSpec, pusher_spec
 
 
 class OnnxPusher(base_component.BaseComponent):
@@ -27,37 +26,11 @@ class OnnxPusher(base_component.BaseComponent):
       ...     destination_state="",
       ... )
 
-    Args:
-      model: ReleaseExporter's release.
-      model_blessing: The evaluator's judgement of that release.
-      evaluation: The evaluator's measurements: the model card is made of them, and the copy is compared with them.
-      destination: A directory on this machine.
-      name: The directory below it, for this model.
-      destination_state: What is published there now, such as the version; when it changes, because somebody removed a
-        release, the pusher is not served from the cache.
+    The arguments are those of `components.publishing.pusher_spec`, but for `package`.
     """
 
     SPEC_CLASS = PusherSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(
-        self,
-        model: types.BaseChannel,
-        model_blessing: types.BaseChannel,
-        evaluation: types.BaseChannel,
-        destination: str,
-        name: str,
-        destination_state: str,
-    ) -> None:
-        super().__init__(
-            PusherSpec(
-                model=model,
-                model_blessing=model_blessing,
-                evaluation=evaluation,
-                destination=destination,
-                destination_state=destination_state,
-                name=name,
-                code_fingerprint=code_fingerprint("components.onnx_pusher", "components.publishing", "model"),
-                pushed_model=types.Channel(type=standard_artifacts.PushedModel),
-            )
-        )
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(pusher_spec("components.onnx_pusher", **arguments))
