@@ -1,0 +1,476 @@
+"""Checkpoints of the hub, from a hub that this file serves on the loopback: fetched, checked, cached, refused."""
+
+import hashlib
+import http.server
+import json
+import socket
+import subprocess
+import sys
+import threading
+import urllib.parse
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from model.checkpoint.hub import HubReference, download_checkpoint, parse_hub_reference
+from model.errors import CheckpointError, DiskFullError, TryAgainError, UsageError
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+OTHER_COMMIT = "fedcba9876543210fedcba9876543210fedcba98"
+WEIGHTS = bytes(range(256)) * 40
+CONFIG = b'{"model_type": "wav2vec2"}'
+LARGE = (".safetensors", ".bin", ".h5", ".msgpack")
+
+
+def sha256(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+class FakeHub(http.server.ThreadingHTTPServer):
+    """One repository, `someone/speech`, as the hub serves it.
+
+    Attributes:
+      files: Its content by name.
+      sent: What is sent in place of a file's true content.
+      revisions: The commit that each branch and tag stands for.
+      refusal: A status and an X-Error-Code that everything is answered with.
+      file_refusal: The same for files alone; how often, or always.
+      drops: How many downloads break off in the middle.
+      requests: The method, path and Range of every request.
+    """
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files = {"config.json": CONFIG, "vocab.json": b"{}", "model.safetensors": WEIGHTS}
+        self.sent = {}
+        self.revisions = {"main": COMMIT, COMMIT: COMMIT}
+        self.refusal = self.answer = None
+        self.file_refusal, self.drops = None, 0
+        self.requests = []
+        self.tokens = set()
+
+    @property
+    def fetched(self):
+        """The files of which content was sent, in order."""
+        return [path.rsplit("/", 1)[1] for method, path, _ in self.requests if method == "GET" and "/resolve/" in path]
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format, *args):  # noqa: A002 — the base class names it
+        pass
+
+    def reply(self, status, body=b"", **headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def do_HEAD(self):
+        self.do_GET()
+
+    def do_GET(self):
+        hub = cast("FakeHub", self.server)
+        path = urllib.parse.urlsplit(self.path).path
+        hub.requests.append((self.command, path, self.headers.get("Range")))
+        hub.tokens.add(self.headers.get("Authorization"))
+        refusal = hub.refusal or (hub.file_refusal if "/resolve/" in path else None)
+        if refusal:
+            return self.reply(refusal[0], X_Error_Code=refusal[1], X_Error_Message="no")
+        if hub.answer is not None:
+            return self.reply(200, hub.answer)
+        if path.startswith("/api/models/someone/speech/revision/"):
+            return self.describe(urllib.parse.unquote(path.rsplit("/", 1)[1]))
+        if path.startswith(f"/someone/speech/resolve/{COMMIT}/"):
+            return self.send_file(path.rsplit("/", 1)[1])
+        return self.reply(404, X_Error_Code="RepoNotFound")
+
+    def describe(self, revision):
+        hub = cast("FakeHub", self.server)
+        if revision not in hub.revisions:
+            return self.reply(404, X_Error_Code="RevisionNotFound")
+        siblings = []
+        for name, content in hub.files.items():
+            sibling = {"rfilename": name, "size": len(content), "blobId": hashlib.sha1(content).hexdigest()}
+            if name.endswith(LARGE):
+                sibling["lfs"] = {"sha256": sha256(content), "size": len(content), "pointerSize": 134}
+            siblings.append(sibling)
+        body = {"id": "someone/speech", "sha": hub.revisions[revision], "siblings": siblings}
+        return self.reply(200, json.dumps(body).encode())
+
+    def send_file(self, name):
+        hub = cast("FakeHub", self.server)
+        content = hub.sent.get(name, hub.files[name])
+        headers = {"X_Repo_Commit": COMMIT, "ETag": f'"{hashlib.sha1(content).hexdigest()}"', "Accept_Ranges": "bytes"}
+        if name.endswith(LARGE):
+            headers |= {"X_Linked_Etag": f'"{sha256(hub.files[name])}"', "X_Linked_Size": str(len(hub.files[name]))}
+        wanted = self.headers.get("Range")
+        start = int(wanted.removeprefix("bytes=").split("-")[0]) if wanted else 0
+        if wanted:
+            headers["Content_Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        if self.command == "GET" and hub.drops and name.endswith(LARGE):
+            hub.drops -= 1
+            self.close_connection = True
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content[:1000])
+            return None
+        return self.reply(206 if wanted else 200, content[start:], **headers)
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    import huggingface_hub
+
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    # The library waits between its retries.
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    with FakeHub() as server:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        huggingface_hub.close_session()
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("hf://facebook/wav2vec2-base-960h", HubReference("facebook", "wav2vec2-base-960h")),
+        ("hf://someone/speech@v1.0", HubReference("someone", "speech", "v1.0")),
+        ("hf://someone/speech@refs/pr/1", HubReference("someone", "speech", "refs/pr/1")),
+        (f"hf://a/b_c.d@{COMMIT}", HubReference("a", "b_c.d", COMMIT)),
+    ],
+)
+def test_a_reference_is_read_and_written(text, expected):
+    assert parse_hub_reference(text) == expected
+    assert str(expected) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "someone/speech",
+        "hf://",
+        "hf://someone",
+        "hf://someone/",
+        "hf:///speech",
+        "hf://someone/speech/file",
+        "hf://someone/speech@",
+        "hf://someone/speech@/main",
+        "hf://someone/speech@a//b",
+        "hf://someone/speech@../main",
+        "hf://someone/speech@refs/../../x",
+        "hf://someone/speech@.hidden",
+        "hf://someone/speech@--option",
+        "hf://someone/speech@a b",
+        "hf://someone/speech@a@b",
+        "hf://../speech",
+        "hf://someone/..",
+        "hf://some one/speech",
+        "hf://someone/spe--ech",
+        "hf://someone/speech.git",
+        "hf://someone/speéch",
+        "hf://someone/speech\n",
+        "hf://someone/" + "x" * 97,
+        "hf://models/someone/speech",
+    ],
+)
+def test_a_malformed_reference_is_said(text):
+    with pytest.raises(UsageError, match=r"owner/name@revision") as caught:
+        parse_hub_reference(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_only_what_matters_is_fetched_and_only_once(hub, tmp_path, capfd):
+    hub.files |= {"pytorch_model.bin": b"x" * 50, "tf_model.h5": b"y", "README.md": b"#", "optimizer.bin": b"z"}
+    found = download_checkpoint("hf://someone/speech")
+    assert found.reference == "hf://someone/speech"
+    assert found.revision == COMMIT
+    assert found.directory == tmp_path / "hf" / "hub" / "models--someone--speech" / "snapshots" / COMMIT
+    assert found.sha256_by_file == {
+        "config.json": sha256(CONFIG),
+        "vocab.json": sha256(b"{}"),
+        "model.safetensors": sha256(WEIGHTS),
+    }
+    assert {path.name for path in found.directory.iterdir()} == set(found.sha256_by_file)
+    assert (found.directory / "model.safetensors").read_bytes() == WEIGHTS
+    assert hub.fetched == ["config.json", "vocab.json", "model.safetensors"]
+    assert {path for _, path, _ in hub.requests if path.startswith("/api")} == {
+        "/api/models/someone/speech/revision/main"
+    }
+    hub.requests.clear()
+    assert download_checkpoint("hf://someone/speech") == found
+    assert [method for method, _, _ in hub.requests] == ["GET"]
+    assert hub.fetched == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_progress_is_reported_in_megabytes(hub, tmp_path, monkeypatch):
+    monkeypatch.setenv("W2V2_EVENTS", str(tmp_path / "events"))
+    download_checkpoint("hf://someone/speech")
+    events = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
+    assert [(event["event"], event["text"]) for event in events] == [
+        ("progress", "config.json"),
+        ("progress", "vocab.json"),
+        ("progress", "model.safetensors"),
+    ]
+    assert (events[-1]["done"], events[-1]["total"], events[-1]["unit"]) == (0.01024, 0.01024, "MB")
+
+
+@pytest.mark.parametrize("revision", ["v1.0", "refs/pr/1", COMMIT])
+def test_a_revision_is_resolved_to_its_commit(hub, revision):
+    hub.revisions = {revision: COMMIT, "main": OTHER_COMMIT}
+    found = download_checkpoint(f"hf://someone/speech@{revision}")
+    assert found.revision == COMMIT
+    assert found.reference == f"hf://someone/speech@{revision}"
+    assert (found.directory / "model.safetensors").read_bytes() == WEIGHTS
+
+
+@pytest.mark.parametrize("better", range(4))
+def test_the_best_form_of_the_weights_is_taken(hub, better):
+    forms = {}
+    for stem, suffix in (("model", "safetensors"), ("pytorch_model", "bin")):
+        shards = [f"{stem}-0000{number}-of-00002.{suffix}" for number in (1, 2)]
+        index = {"metadata": {}, "weight_map": {"a": shards[1], "b": shards[0], "c": shards[1]}}
+        forms[f"{stem}.{suffix}"] = []
+        forms[f"{stem}.{suffix}.index.json"] = shards
+        hub.files |= {f"{stem}.{suffix}.index.json": json.dumps(index).encode(), **dict.fromkeys(shards, WEIGHTS)}
+    hub.files |= {"pytorch_model.bin": WEIGHTS, "tf_model.h5": WEIGHTS}
+    for form in list(forms)[:better]:
+        del hub.files[form]
+    form, shards = list(forms.items())[better]
+    found = download_checkpoint("hf://someone/speech")
+    assert list(found.sha256_by_file) == ["config.json", "vocab.json", form, *shards]
+
+
+def test_the_ancestors_form_is_taken_where_there_is_no_other(hub):
+    del hub.files["model.safetensors"]
+    hub.files["tf_model.h5"] = WEIGHTS
+    assert list(download_checkpoint("hf://someone/speech").sha256_by_file)[-1] == "tf_model.h5"
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        b"{",
+        b"[]",
+        b'{"weight_map": 3}',
+        b'{"weight_map": {"a": "../../x.safetensors"}}',
+        b'{"weight_map": {"a": "missing.safetensors"}}',
+        b'{"weight_map": {"a": "config.json"}}',
+        b"[" * 100_000,
+    ],
+)
+def test_an_index_must_name_shards_beside_it(hub, index):
+    del hub.files["model.safetensors"]
+    hub.files["model.safetensors.index.json"] = index
+    with pytest.raises(CheckpointError, match=r"model.safetensors.index.json of hf://someone/speech must"):
+        download_checkpoint("hf://someone/speech")
+
+
+def test_a_languages_adapter_comes_with_it(hub):
+    hub.files |= {"adapter.deu.safetensors": b"d", "adapter.deu.bin": b"e", "adapter.fra.bin": b"f"}
+    assert list(download_checkpoint("hf://someone/speech", "deu").sha256_by_file)[-1] == "adapter.deu.safetensors"
+    assert list(download_checkpoint("hf://someone/speech", "fra").sha256_by_file)[-1] == "adapter.fra.bin"
+    with pytest.raises(UsageError, match=r"of its 3 adapters none is adapter.xyz.safetensors"):
+        download_checkpoint("hf://someone/speech", "xyz")
+    with pytest.raises(UsageError, match=r"not '\.\./x'"):
+        download_checkpoint("hf://someone/speech", "../x")
+
+
+def test_a_repository_without_weights_or_configuration_is_named_with_what_it_holds(hub):
+    hub.files = {"README.md": b"#", "config.json": CONFIG, "flax_model.msgpack": b"x"}
+    with pytest.raises(CheckpointError, match=r"holds README.md, config.json, flax_model.msgpack; name another"):
+        download_checkpoint("hf://someone/speech")
+    hub.files = {f"{n:02}.bin": b"" for n in range(12)} | {"model.safetensors": WEIGHTS}
+    with pytest.raises(CheckpointError, match=r"09.bin and 3 more"):
+        download_checkpoint("hf://someone/speech")
+    assert hub.fetched == []
+
+
+def test_a_corrupted_file_is_noticed_and_does_not_stay(hub):
+    hub.sent["model.safetensors"] = WEIGHTS[:-1] + b"\0"
+    for _ in range(2):  # the second time shows that the first left nothing
+        with pytest.raises(
+            CheckpointError, match=rf"sha256 {sha256(WEIGHTS)}, and has .*; it was removed, so download"
+        ):
+            download_checkpoint("hf://someone/speech")
+    assert hub.fetched.count("model.safetensors") == 2
+    hub.sent.clear()
+    found = download_checkpoint("hf://someone/speech")
+    assert (found.directory / "model.safetensors").read_bytes() == WEIGHTS
+
+
+def test_a_file_that_was_changed_in_the_cache_is_noticed(hub, monkeypatch):
+    found = download_checkpoint("hf://someone/speech")
+    (found.directory / "model.safetensors").resolve().write_bytes(b"other")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(CheckpointError, match=r"it was removed, so download it again"):
+        download_checkpoint("hf://someone/speech")
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    assert download_checkpoint("hf://someone/speech") == found
+
+
+def test_a_broken_download_goes_on_where_it_broke(hub, monkeypatch):
+    # What is less than a chunk is fetched again.
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 500)
+    hub.drops = 1
+    found = download_checkpoint("hf://someone/speech")
+    assert (found.directory / "model.safetensors").read_bytes() == WEIGHTS
+    ranges = [wanted for method, path, wanted in hub.requests if method == "GET" and path.endswith("safetensors")]
+    assert ranges == [None, "bytes=1000-"]
+
+
+def test_a_download_that_breaks_always_may_be_tried_again(hub):
+    hub.sent["model.safetensors"] = WEIGHTS[:500]
+    with pytest.raises(TryAgainError, match=r"the connection broke"):
+        download_checkpoint("hf://someone/speech")
+
+
+@pytest.mark.parametrize(
+    ("refusal", "error", "message"),
+    [
+        ((404, "RepoNotFound"), UsageError, r"there is none, or it is private; .* set HF_TOKEN, which is not set, to"),
+        ((401, "RepoNotFound"), UsageError, r"there is none, or it is private"),
+        ((401, ""), UsageError, r"hf://someone/speech .* set HF_TOKEN"),
+        ((401, "GatedRepo"), UsageError, r"hf://someone/speech is gated, .* HF_TOKEN"),
+        ((403, "GatedRepo"), UsageError, r"hf://someone/speech is gated, .* HF_TOKEN"),
+        ((403, ""), UsageError, r"does not let this machine read hf://someone/speech \(HTTP 403\); set HF_TOKEN"),
+        ((404, "RevisionNotFound"), UsageError, r"must be a branch, tag or commit"),
+        ((404, "EntryNotFound"), CheckpointError, r"must send every file"),
+        ((404, ""), UsageError, r"refuses to send hf://someone/speech \(HTTP 404\); .* HF_ENDPOINT"),
+        ((400, ""), UsageError, r"\(HTTP 400\)"),
+        ((429, ""), TryAgainError, r"cannot send hf://someone/speech now \(HTTP 429\); run again"),
+        ((500, ""), TryAgainError, r"\(HTTP 500\); run again"),
+        ((503, ""), TryAgainError, r"\(HTTP 503\); run again"),
+    ],
+)
+@pytest.mark.parametrize("where", ["refusal", "file_refusal"])
+def test_a_refusal_is_said_in_one_sentence(hub, refusal, error, message, where, capfd):
+    setattr(hub, where, refusal)
+    with pytest.raises(error, match=message) as caught:
+        download_checkpoint("hf://someone/speech")
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_token_is_sent_and_named(hub, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    download_checkpoint("hf://someone/speech")
+    assert hub.tokens == {"Bearer hf_secret"}
+    hub.refusal = (403, "GatedRepo")
+    with pytest.raises(UsageError, match=r"set HF_TOKEN to a token that may read it") as caught:
+        download_checkpoint("hf://someone/speech")
+    assert "hf_secret" not in str(caught.value)
+
+
+def test_an_unknown_revision_is_said(hub):
+    with pytest.raises(UsageError, match=r"The revision of hf://someone/speech@v9 must be a branch, tag or commit"):
+        download_checkpoint("hf://someone/speech@v9")
+
+
+def test_nothing_that_answers_may_be_tried_again(hub, monkeypatch):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{unused.getsockname()[1]}")
+        with pytest.raises(TryAgainError, match=r"does not answer or the connection broke \(ConnectError\)"):
+            download_checkpoint("hf://someone/speech")
+
+
+@pytest.mark.parametrize("answer", [b"<html>", b"[]", b"{}", b'{"id": 1, "sha": "x", "siblings": [3]}', b"\xff"])
+def test_what_is_no_hub_is_said(hub, answer):
+    hub.answer = answer
+    with pytest.raises(UsageError, match=r"HF_ENDPOINT must be the address of a hub"):
+        download_checkpoint("hf://someone/speech")
+
+
+@pytest.mark.parametrize("address", ["hub.example", "ftp://hub.example", "http://", "http://a:b:c/", "http://[x/"])
+def test_an_endpoint_must_be_an_address(hub, monkeypatch, address):
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    with pytest.raises(UsageError, match=r"HF_ENDPOINT must be an address"):
+        download_checkpoint("hf://someone/speech")
+
+
+def test_a_disk_that_is_too_small_is_said_before_anything_is_written(hub, monkeypatch):
+    free = type("Usage", (), {"free": len(WEIGHTS) - 1})
+    monkeypatch.setattr("shutil.disk_usage", lambda path: free)
+    with pytest.raises(DiskFullError, match=r"must have room for the 0 MB of model.safetensors"):
+        download_checkpoint("hf://someone/speech")
+    assert hub.fetched == ["config.json", "vocab.json"]
+
+
+def test_a_disk_that_fills_up_is_said(hub, monkeypatch):
+    def fill_up(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", fill_up)
+    with pytest.raises(DiskFullError, match=r"is full"):
+        download_checkpoint("hf://someone/speech")
+
+
+def test_a_cache_that_cannot_be_written_is_said(hub, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "file"))
+    with pytest.raises(UsageError, match=r"must be a place that can be written"):
+        download_checkpoint("hf://someone/speech")
+
+
+def test_offline_the_cache_is_enough(hub, tmp_path, monkeypatch):
+    hub.revisions["refs/pr/1"] = COMMIT
+    found = download_checkpoint("hf://someone/speech@refs/pr/1")
+    download_checkpoint("hf://someone/speech")
+    hub.requests.clear()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for revision in ("", "@refs/pr/1", f"@{COMMIT}"):
+        again = download_checkpoint(f"hf://someone/speech{revision}")
+        assert (again.directory, again.sha256_by_file) == (found.directory, found.sha256_by_file)
+        assert again.revision == COMMIT
+    for revision in ("@v1.0", f"@{OTHER_COMMIT}"):
+        with pytest.raises(
+            UsageError, match=r"With HF_HUB_OFFLINE set, hf://someone/speech@\w+.* must be in the cache"
+        ):
+            download_checkpoint(f"hf://someone/speech{revision}")
+    assert hub.requests == []
+
+
+def test_offline_a_shard_that_is_not_cached_is_missed(hub, monkeypatch):
+    del hub.files["model.safetensors"]
+    index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
+    hub.files |= {"model.safetensors.index.json": json.dumps(index).encode(), "model-1.safetensors": b"1"}
+    hub.files["model-2.safetensors"] = b"2"
+    found = download_checkpoint("hf://someone/speech")
+    (found.directory / "model-2.safetensors").unlink()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(CheckpointError, match=r"names 'model-2.safetensors'"):
+        download_checkpoint("hf://someone/speech")
+
+
+def test_the_cache_is_where_the_library_would_have_it(hub, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "elsewhere"))
+    assert download_checkpoint("hf://someone/speech").directory.is_relative_to(tmp_path / "elsewhere")
+
+
+def test_the_librarys_settings_are_as_they_were(hub):
+    from huggingface_hub import constants
+
+    before = (constants.HF_HUB_DISABLE_XET, constants.HF_HUB_DISABLE_TELEMETRY)
+    download_checkpoint("hf://someone/speech")
+    assert before == (constants.HF_HUB_DISABLE_XET, constants.HF_HUB_DISABLE_TELEMETRY)
+
+
+def test_the_library_is_imported_only_where_it_is_used():
+    code = "import sys, model, model.checkpoint.hub; sys.exit('huggingface_hub' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
