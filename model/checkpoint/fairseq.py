@@ -79,12 +79,13 @@ def describe_fairseq(content: Any, where: str) -> FairseqDescription:
     Raises:
       CheckpointError: it is no such checkpoint, or it asks for something that the published architecture has not.
     """
-    if not isinstance(content, Mapping) or not isinstance(content.get("model"), Mapping):
+    weights = unwrap(content.get("model")) if isinstance(content, Mapping) else None
+    if not isinstance(weights, Mapping):
         raise CheckpointError(
             f"{where} must hold a checkpoint of fairseq, with its weights under «model», and does not; give the file"
             " that fairseq wrote."
         )
-    tensors = _tensors(content["model"], where)
+    tensors = _tensors(weights, where)
     model, task = _sections(content, where)
     name = _model_name(model)
     head = None

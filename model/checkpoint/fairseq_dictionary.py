@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from model.checkpoint.fairseq_settings import Pickled, shown, unwrap
+from model.checkpoint.fairseq_settings import shown, unwrap
 from model.errors import CheckpointError
 from model.text import PAD_TOKEN, UNKNOWN_TOKEN
 
@@ -73,8 +73,8 @@ def tokens_of_dictionary(dictionary: Any, where: str) -> tuple[str, ...]:
     Raises:
       CheckpointError: it is something else, or its blank is not its first symbol.
     """
-    state = dictionary.state if isinstance(dictionary, Pickled) else dictionary
-    symbols = state.get("symbols") if isinstance(state, Mapping) else None
+    state = unwrap(dictionary)
+    symbols = unwrap(state.get("symbols")) if isinstance(state, Mapping) else None
     if not isinstance(symbols, (list, tuple)) or not all(isinstance(symbol, str) for symbol in symbols):
         raise CheckpointError(
             f"The target_dictionary of {where} must be a dictionary of fairseq with its symbols, not"

@@ -11,8 +11,9 @@ import dataclasses
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
+from model.checkpoint.readers.pickled_object import PickledObject
 from model.errors import CheckpointError
 
 # What the text of `conv_feature_layers` may build; the published models have 7 layers of 512 channels.
@@ -28,36 +29,18 @@ _MAX_WRAPPERS = 8
 _MISSING = "???"
 
 
-@runtime_checkable
-class Pickled(Protocol):
-    """An object of a pickle that was not built: its class, by name, and what the class would have been given."""
-
-    @property
-    def type(self) -> str:
-        """The qualified name of the class, such as `argparse.Namespace`."""
-        ...
-
-    @property
-    def arguments(self) -> tuple[Any, ...]:
-        """What its constructor would have been given."""
-        ...
-
-    @property
-    def state(self) -> Any:
-        """What its attributes would have been."""
-        ...
-
-
 def unwrap(value: Any) -> Any:
-    """Returns the plain value in an OmegaConf node, a namespace or a member of an enumeration; one level of it.
+    """Returns the plain value in a namespace, a node of OmegaConf or a member of an enumeration; one level of it.
 
     Anything else is returned as it is.
     """
     for _ in range(_MAX_WRAPPERS):
-        if not isinstance(value, Pickled):
+        if not isinstance(value, PickledObject):
             return value
         state = value.state
-        if isinstance(state, Mapping):
+        if value.content is not None:
+            value = value.content
+        elif isinstance(state, Mapping):
             value = next((state[name] for name in ("_content", "_val") if name in state), state)
         elif len(value.arguments) == 1 and isinstance(value.arguments[0], str):
             value = value.arguments[0]

@@ -4,7 +4,8 @@
 
 For each variant it writes random weights twice: `<name>.pt`, which holds them under fairseq's names with settings as
 fairseq stores them, and `<name>/` with `config.json`, `model.safetensors` and, of a fine-tuned model, `vocab.json`.
-Both must convert to the same model. Versions are written to `versions.json`.
+Both must convert to the same model. The legacy file names its storages by address, so its bytes differ from run to run.
+Versions are written to `versions.json`.
 """
 
 from __future__ import annotations
