@@ -129,7 +129,7 @@ class ByteFile:
         with self.opened() as file:
             file.seek(offset_bytes)
             data = np.empty(size_bytes, np.uint8)
-            if file.readinto(memoryview(data)) != size_bytes:
+            if file.readinto(data.data) != size_bytes:
                 raise CheckpointError(
                     f"The checkpoint file {self.path} must hold {size_bytes} bytes at {offset_bytes}; it has become"
                     " shorter since it was opened; download it again."
