@@ -8,15 +8,19 @@ from typing import Any
 from model.checkpoint.readers.pickled_object import PickledObject
 
 
-def is_nested_deeper(value: Any, limit: int) -> bool:
-    """Tells whether a walk through a value goes deeper than a limit; the walk itself needs no recursion.
+def find_leaf_types(value: Any, limit: int) -> set[type] | None:
+    """Returns the types of all that a value holds besides containers; the walk needs no recursion.
 
     A container that is met again counts with the depth that it has; one that holds itself is not entered again.
 
     Args:
       value: Containers that a pickle described; everything else in them is a leaf.
       limit: The greatest depth allowed; a leaf has depth 0, a list of leaves 1.
+
+    Returns:
+      The types, or None where the walk would go deeper than the limit.
     """
+    types: set[type] = set()
     height_by_id: dict[int, int] = {}  # of containers that were walked through; 0 while they are
     path: list[tuple[int, Iterator[Any]]] = []
     highest: list[int] = [0]  # for each container of the path and what is around it: the height of its highest child
@@ -26,6 +30,7 @@ def is_nested_deeper(value: Any, limit: int) -> bool:
         if child is not _END:
             children = _children(child)
             if children is None:
+                types.add(type(child))
                 continue
             if id(child) not in height_by_id:
                 height_by_id[id(child)] = 0
@@ -37,13 +42,13 @@ def is_nested_deeper(value: Any, limit: int) -> bool:
                 height = height_by_id[id(child)]
                 highest[-1] = max(highest[-1], height)
             if len(path) + height > limit:
-                return True
+                return None
         elif path:
             finished, todo = path.pop()
             height_by_id[finished] = highest.pop() + 1
             highest[-1] = max(highest[-1], height_by_id[finished])
         else:
-            return False
+            return types
 
 
 _END = object()

@@ -10,6 +10,11 @@ from model.checkpoint.readers.pickled_object import PickledName
 class PickleBuilder(Protocol):
     """What a pickle may refer to, and what becomes of it. Its errors are CheckpointErrors."""
 
+    @property
+    def unfinished(self) -> tuple[type, ...]:
+        """The types that `load` gives, if they are parts only and may not be left in the result."""
+        ...
+
     def find(self, module: str, name: str) -> PickledName | None:
         """Returns the name by which the pickle may refer to something, or None where that is refused."""
         ...

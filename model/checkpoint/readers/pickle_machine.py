@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from model.checkpoint.readers.byte_file import shown
-from model.checkpoint.readers.nesting import is_nested_deeper
+from model.checkpoint.readers.nesting import find_leaf_types
 from model.checkpoint.readers.pickle_builder import PickleBuilder
 from model.checkpoint.readers.pickle_input import PickleInput
 from model.checkpoint.readers.pickled_object import PickledName, PickledObject
@@ -55,7 +55,7 @@ class _Machine:
         self._builder = builder
         self._stack: list[Any] = []
         self._outer_stacks: list[list[Any]] = []  # one for each mark: the stack below it
-        self._memo: dict[int, Any] = {}  # by index, so that a huge index costs nothing
+        self.memo: dict[int, Any] = {}  # by index, so that a huge index costs nothing
         self._containers = 0
 
     def run(self) -> Any:
@@ -68,8 +68,11 @@ class _Machine:
         result = self.pop()
         if self._stack or self._outer_stacks:
             raise self._broken("nothing may be left over at its end, and something is")
-        if is_nested_deeper(result, MAX_DEPTH):
+        types = find_leaf_types(result, MAX_DEPTH)
+        if types is None:
             raise self._broken(f"it may be nested {MAX_DEPTH} deep, and is deeper")
+        if not types.isdisjoint(self._builder.unfinished):
+            raise self._broken("it may hold a storage as a part of a tensor only, and holds one by itself")
         return result
 
     def _broken(self, rule: str) -> CheckpointError:
@@ -118,15 +121,12 @@ class _Machine:
     # The memo.
 
     def put(self, index: int) -> None:
-        self._memo[index] = self._top()
-
-    def memoize(self) -> None:
-        self._memo[len(self._memo)] = self._top()
+        self.memo[index] = self._top()
 
     def get(self, index: int) -> None:
-        if index not in self._memo:
+        if index not in self.memo:
             raise self._broken(f"it must remember a value before it recalls it, and recalls number {index}")
-        self._stack.append(self._memo[index])
+        self._stack.append(self.memo[index])
 
     # Values.
 
@@ -237,10 +237,6 @@ class _Machine:
         self.push_new(self._builder.load(self.pop()))
 
 
-def _set(items: list[Any]) -> PickledObject:
-    return PickledObject("builtins.frozenset", (tuple(items),))
-
-
 _STEPS_BY_NAME: dict[str, Callable[[_Machine], object]] = {
     "PROTO": lambda machine: machine.source.read(1),
     "FRAME": lambda machine: machine.source.read(8),  # a hint for reading ahead
@@ -280,10 +276,10 @@ _STEPS_BY_NAME: dict[str, Callable[[_Machine], object]] = {
     "SETITEMS": lambda machine: machine.set_items(machine.pop_to_mark()),
     "EMPTY_SET": lambda machine: machine.push_new(PickledObject("builtins.set", (), content=[])),
     "ADDITEMS": lambda machine: machine.append(machine.pop_to_mark()),
-    "FROZENSET": lambda machine: machine.push_new(_set(machine.pop_to_mark())),
+    "FROZENSET": lambda machine: machine.push_new(PickledObject("builtins.frozenset", (machine.pop_to_mark(),))),
     "BINPUT": lambda machine: machine.put(machine.source.read_number(1)),
     "LONG_BINPUT": lambda machine: machine.put(machine.source.read_number(4)),
-    "MEMOIZE": _Machine.memoize,
+    "MEMOIZE": lambda machine: machine.put(len(machine.memo)),
     "BINGET": lambda machine: machine.get(machine.source.read_number(1)),
     "LONG_BINGET": lambda machine: machine.get(machine.source.read_number(4)),
     "GLOBAL": lambda machine: machine.find(machine.source.read_name(), machine.source.read_name()),

@@ -39,7 +39,7 @@ _WRAP_TENSOR = {
     "torch.nn.parameter.Parameter": range(1, 3),
     "torch.autograd.variable.Variable": range(1, 3),
 }
-_REBUILD_FROM_TYPE = "torch._utils._rebuild_from_type_v2"
+_REBUILD_FROM_TYPE = "torch._tensor._rebuild_from_type_v2"
 _TENSOR_TYPES = ("torch.Tensor", "torch._tensor.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer")
 _DICTS = ("collections.OrderedDict", "collections.defaultdict", "collections.Counter", "builtins.dict")
 _DTYPE_NAMES = frozenset(
@@ -88,6 +88,8 @@ class TorchBuilder:
     Args:
       file: The file that the storages lie in.
     """
+
+    unfinished = (Storage,)
 
     def __init__(self, file: ByteFile):
         self._file = file

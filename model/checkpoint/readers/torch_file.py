@@ -81,6 +81,12 @@ def _read_zip(file: ByteFile) -> Any:
         raise CheckpointError(
             f"{file.path} must be a checkpoint, and is a TorchScript program; save its state_dict with torch.save."
         )
+    for name, member in members.items():
+        if not member.is_stored:
+            raise CheckpointError(
+                f"{file.path} must hold its members as torch.save writes them, not compressed as {shown(name)} is;"
+                " download it again, or save it anew with torch.save."
+            )
     _check_byte_order(file, members.get(prefix + "byteorder"))
     pickled = members[pickles[0]]
     if pickled.size_bytes > MAX_PICKLE_BYTES:

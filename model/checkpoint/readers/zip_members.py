@@ -2,7 +2,7 @@
 
 Python's zipfile is not used: the place of a member is what is wanted, which it does not tell, and a damaged archive
 makes it raise a dozen kinds of errors. The format is PKWARE's APPNOTE (https://pkware.cachefly.net/webdocs/APPNOTE/),
-as far as `torch.save` uses it: stored members, with or without the fields for large files (zip64).
+as far as `torch.save` uses it, with or without the fields for large files (zip64).
 """
 
 from __future__ import annotations
@@ -26,15 +26,17 @@ _IN_EXTRA_64 = 0xFFFFFFFF
 
 @dataclasses.dataclass(frozen=True)
 class ZipMember:
-    """A stored member.
+    """A member of an archive.
 
     Attributes:
       offset_bytes: Where its first byte lies in the archive.
-      size_bytes: How many it has.
+      size_bytes: How many it has there.
+      is_stored: Whether it is stored as it is, and not compressed.
     """
 
     offset_bytes: int
     size_bytes: int
+    is_stored: bool = True
 
 
 def read_zip_members(file: ByteFile) -> dict[str, ZipMember]:
@@ -44,7 +46,7 @@ def read_zip_members(file: ByteFile) -> dict[str, ZipMember]:
       file: The archive.
 
     Raises:
-      CheckpointError: the archive is damaged, a name comes twice, or a member is compressed or encrypted.
+      CheckpointError: the archive is damaged, a name comes twice, or a member is encrypted.
     """
     directory, count, start = _read_directory(file)
     members: dict[str, ZipMember] = {}
@@ -68,16 +70,12 @@ def read_zip_members(file: ByteFile) -> dict[str, ZipMember]:
             raise _broken(file, f"it must hold each member once, and holds {shown(name)} twice")
         if flags & _ENCRYPTED:
             raise CheckpointError(f"{file.path} must not be encrypted, and {shown(name)} in it is; save it anew.")
-        if method != 0:
-            raise CheckpointError(
-                f"{file.path} must hold its members as torch.save writes them, not compressed as {shown(name)} is;"
-                " download it again, or save it anew with torch.save."
-            )
         extra = directory[names_at + name_bytes : names_at + name_bytes + extra_bytes]
         size, packed, header_offset = _widen(file, name, extra, (size, packed, header_offset))
-        if size != packed:
+        if method == 0 and size != packed:
             raise _broken(file, f"{shown(name)} must be as long as it is in the archive; {size} is not {packed}")
-        members[name] = _member(file, name, raw_name, header_offset, size, start)
+        offset_bytes = _find_member(file, name, raw_name, header_offset, packed, start)
+        members[name] = ZipMember(offset_bytes, packed, is_stored=method == 0)
     if position != len(directory):
         raise _broken(file, f"its directory must end after {count} members, and goes on")
     return members
@@ -139,9 +137,10 @@ def _widen(file: ByteFile, name: str, extra: bytes, narrow: tuple[int, int, int]
     raise _broken(file, f"the size of {shown(name)} must be in its directory, and is not")
 
 
-def _member(
+def _find_member(
     file: ByteFile, name: str, raw_name: bytes, header_offset: int, size_bytes: int, directory_at: int
-) -> ZipMember:
+) -> int:
+    """Returns where the bytes of a member begin, behind its header."""
     if header_offset + _LOCAL.size <= directory_at:
         header = file.read(header_offset, min(_LOCAL.size + len(raw_name), directory_at - header_offset)).tobytes()
         fields = _LOCAL.unpack_from(header)
@@ -149,5 +148,5 @@ def _member(
         offset_bytes = header_offset + _LOCAL.size + name_bytes + extra_bytes
         same_name = name_bytes == len(raw_name) and header[_LOCAL.size :] == raw_name
         if signature == b"PK\x03\x04" and same_name and offset_bytes + size_bytes <= directory_at:
-            return ZipMember(offset_bytes, size_bytes)
+            return offset_bytes
     raise _broken(file, f"{shown(name)} must lie where its directory says, at {header_offset}")
