@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -11,23 +12,58 @@ from typing import Any, Literal
 from model import settings
 from model.errors import CheckpointError, ConfigurationError
 
-Activation = Literal["gelu", "gelu_new", "relu", "silu", "swish"]
+# Every activation without parameters that transformers knows by name.
+Activation = Literal[
+    "gelu",
+    "gelu_10",
+    "gelu_accurate",
+    "gelu_fast",
+    "gelu_new",
+    "gelu_python",
+    "gelu_python_tanh",
+    "gelu_pytorch_tanh",
+    "hardswish",
+    "laplace",
+    "leaky_relu",
+    "linear",
+    "mish",
+    "quick_gelu",
+    "relu",
+    "relu2",
+    "relu6",
+    "sigmoid",
+    "silu",
+    "sqrtsoftplus",
+    "swish",
+    "tanh",
+]
+ModelType = Literal["wav2vec2", "hubert"]
+# What stands on the backbone: nothing, the quantizer and projections of pre-training, or a CTC head.
+Head = Literal["none", "pretraining", "ctc"]
 
-# What a published config.json may ask for, and this version cannot build: silence would give wrong logits.
-_UNSUPPORTED = {"add_adapter": (False, None), "adapter_attn_dim": (None,)}
+_ARCHITECTURES: Mapping[tuple[str, Head], str] = {
+    ("wav2vec2", "none"): "Wav2Vec2Model",
+    ("wav2vec2", "pretraining"): "Wav2Vec2ForPreTraining",
+    ("wav2vec2", "ctc"): "Wav2Vec2ForCTC",
+    ("hubert", "none"): "HubertModel",
+    ("hubert", "ctc"): "HubertForCTC",
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class Wav2Vec2Config:
     """Architecture and regularisation of Wav2Vec2, named as in the `config.json` of published checkpoints.
 
-    The defaults are those of `facebook/wav2vec2-base-960h`. Source: Baevski et al. 2020, «wav2vec 2.0: A Framework for
-    Self-Supervised Learning of Speech Representations»; the field names are those of Hugging Face transformers.
+    The defaults are those of `facebook/wav2vec2-base-960h`. HuBERT is the same architecture, trained in another way:
+    `model_type` tells them apart, and `feat_proj_layer_norm` and `conv_pos_batch_norm` are fields of HuBERT only.
+    Source: Baevski et al. 2020, «wav2vec 2.0: A Framework for Self-Supervised Learning of Speech Representations»;
+    Hsu et al. 2021, «HuBERT»; the field names are those of Hugging Face transformers.
 
     Raises:
       ConfigurationError: values do not fit each other, such as a hidden size that the heads do not divide.
     """
 
+    model_type: ModelType = "wav2vec2"
     vocab_size: int = 32
     hidden_size: int = 768
     num_hidden_layers: int = 12
@@ -45,6 +81,24 @@ class Wav2Vec2Config:
     feat_extract_activation: Activation = "gelu"
     num_conv_pos_embeddings: int = 128
     num_conv_pos_embedding_groups: int = 16
+    feat_proj_layer_norm: bool = True
+    conv_pos_batch_norm: bool = False
+
+    add_adapter: bool = False
+    adapter_kernel_size: int = 3
+    adapter_stride: int = 2
+    num_adapter_layers: int = 3
+    output_hidden_size: int | None = None
+    adapter_attn_dim: int | None = None
+
+    num_codevectors_per_group: int = 320
+    num_codevector_groups: int = 2
+    codevector_dim: int = 256
+    proj_codevector_dim: int = 256
+    num_negatives: int = 100
+    contrastive_logits_temperature: float = 0.1
+    diversity_loss_weight: float = 0.1
+    feat_quantizer_dropout: float = 0.0
 
     hidden_dropout: float = 0.1
     activation_dropout: float = 0.1
@@ -79,6 +133,13 @@ class Wav2Vec2Config:
             "intermediate_size",
             "num_conv_pos_embeddings",
             "num_conv_pos_embedding_groups",
+            "adapter_kernel_size",
+            "adapter_stride",
+            "num_adapter_layers",
+            "num_codevectors_per_group",
+            "num_codevector_groups",
+            "codevector_dim",
+            "proj_codevector_dim",
         ):
             settings.require(getattr(self, name) >= 1, f"{name} must be at least 1, not {getattr(self, name)}.")
         for name in ("num_attention_heads", "num_conv_pos_embedding_groups"):
@@ -86,6 +147,28 @@ class Wav2Vec2Config:
                 self.hidden_size % getattr(self, name) == 0,
                 f"hidden_size must be a multiple of {name}, and {self.hidden_size} is none of {getattr(self, name)}.",
             )
+        settings.require(
+            self.codevector_dim % self.num_codevector_groups == 0,
+            "codevector_dim must be a multiple of num_codevector_groups, and"
+            f" {self.codevector_dim} is none of {self.num_codevector_groups}.",
+        )
+        for name in ("output_hidden_size", "adapter_attn_dim"):
+            value = getattr(self, name)
+            settings.require(value is None or value >= 1, f"{name} must be at least 1, or null, not {value}.")
+        settings.require(
+            self.add_adapter or self.output_hidden_size in (None, self.hidden_size),
+            f"output_hidden_size must be hidden_size, {self.hidden_size}, where there is no adapter to change it; it is"
+            f" {self.output_hidden_size}.",
+        )
+        wav2vec2_only = self.add_adapter or self.adapter_attn_dim is not None
+        settings.require(
+            self.model_type == "wav2vec2" or not wav2vec2_only,
+            "add_adapter and adapter_attn_dim must be left out with model_type 'hubert', which has no adapters.",
+        )
+        settings.require(
+            self.model_type == "hubert" or (self.feat_proj_layer_norm and not self.conv_pos_batch_norm),
+            "feat_proj_layer_norm=false and conv_pos_batch_norm=true must be left to model_type 'hubert'.",
+        )
         for name in ("conv_dim", "conv_kernel", "conv_stride"):
             settings.require(min(getattr(self, name)) >= 1, f"{name} must hold numbers ≥ 1, not {getattr(self, name)}.")
         for name in (
@@ -94,6 +177,7 @@ class Wav2Vec2Config:
             "attention_dropout",
             "feat_proj_dropout",
             "final_dropout",
+            "feat_quantizer_dropout",
             "layerdrop",
             "mask_time_prob",
             "mask_feature_prob",
@@ -109,21 +193,20 @@ class Wav2Vec2Config:
         """Takes the fields that describe the model from a published `config.json`, and leaves the others.
 
         Raises:
-          CheckpointError: it describes another kind of model, an extension that this version cannot build, or
-            impossible values.
+          CheckpointError: it describes another kind of model, or impossible values.
         """
         model_type = value.get("model_type", "wav2vec2")
-        if model_type != "wav2vec2":
-            raise CheckpointError(f"config.json must have model_type 'wav2vec2', not {model_type!r}.")
-        for name, neutral in _UNSUPPORTED.items():
-            if value.get(name) not in neutral:
-                raise CheckpointError(
-                    f"config.json asks for {name}={value[name]!r}, and this version of wav2vec2-tfx cannot build that;"
-                    " choose a checkpoint without it."
-                )
-        known = {field.name for field in dataclasses.fields(cls)}
+        if model_type not in typing.get_args(ModelType):
+            raise CheckpointError(f"config.json must have model_type 'wav2vec2' or 'hubert', not {model_type!r}.")
+        # transformers writes it into every config.json; without a convolutional adapter it says nothing.
+        says_nothing = () if value.get("add_adapter") else ("output_hidden_size",)
+        known = {field.name for field in dataclasses.fields(cls)}.difference(says_nothing)
+        nullable = {"output_hidden_size", "adapter_attn_dim"}
+        fields = {
+            name: item for name, item in value.items() if name in known and (item is not None or name in nullable)
+        }
         try:
-            return settings.from_mapping(cls, {name: value[name] for name in value if name in known}, "config.json")
+            return settings.from_mapping(cls, fields, "config.json")
         except ConfigurationError as error:
             raise CheckpointError(str(error)) from error
 
@@ -142,9 +225,28 @@ class Wav2Vec2Config:
             raise CheckpointError(f"{path} must hold a JSON object, not {type(value).__name__}.")
         return cls.from_published(value)
 
-    def to_published(self) -> dict[str, Any]:
-        """Returns the content of a `config.json` that transformers, and `from_published`, read."""
-        return {"model_type": "wav2vec2", "architectures": ["Wav2Vec2ForCTC"], **settings.to_mapping(self)}
+    def to_published(self, head: Head = "ctc") -> dict[str, Any]:
+        """Returns the content of a `config.json` that transformers, and `from_published`, read.
+
+        Args:
+          head: What stands on the backbone; it decides what `architectures` names.
+        """
+        return {"architectures": [_ARCHITECTURES[self.model_type, head]], **settings.to_mapping(self)}
+
+    @property
+    def has_attention_adapters(self) -> bool:
+        """Whether every layer has an attention adapter; the published post-norm layers have none, whatever is asked."""
+        return self.adapter_attn_dim is not None and self.do_stable_layer_norm
+
+    @property
+    def has_mask_vector(self) -> bool:
+        """Whether the published model has the learned vector of masked frames; without masking it has none."""
+        return self.mask_time_prob > 0 or self.mask_feature_prob > 0
+
+    @property
+    def output_size(self) -> int:
+        """The width of what the backbone gives: the encoder's, or that of the adapter on it."""
+        return (self.output_hidden_size or self.hidden_size) if self.add_adapter else self.hidden_size
 
     @property
     def samples_per_frame(self) -> int:
@@ -156,14 +258,16 @@ class Wav2Vec2Config:
 
     @property
     def min_samples(self) -> int:
-        """The shortest utterance that gives a frame, in samples."""
+        """The shortest utterance that gives a frame, in samples: 400 in the published models."""
         samples = 1
+        for _ in range(self.num_adapter_layers if self.add_adapter else 0):
+            samples = max((samples - 1) * self.adapter_stride + self.adapter_kernel_size - 2, 1)
         for kernel, stride in zip(reversed(self.conv_kernel), reversed(self.conv_stride), strict=True):
             samples = (samples - 1) * stride + kernel
         return samples
 
     def num_frames(self, num_samples: Any, layers: int | None = None) -> Any:
-        """Returns the number of frames after the first `layers` convolutions (all of them by default).
+        """Returns the number of the encoder's frames, or of those after the first `layers` convolutions.
 
         Args:
           num_samples: An int, or an integer array or tensor of any shape; values below `min_samples` give 0 or less.
@@ -173,3 +277,18 @@ class Wav2Vec2Config:
         for kernel, stride in list(zip(self.conv_kernel, self.conv_stride, strict=True))[:layers]:
             length = (length - kernel) // stride + 1
         return length
+
+    def num_output_frames(self, num_samples: Any) -> Any:
+        """Returns the number of frames that the backbone gives: the encoder's, or those after the adapter.
+
+        Args:
+          num_samples: As in `num_frames`.
+        """
+        length = self.num_frames(num_samples)
+        for _ in range(self.num_adapter_layers if self.add_adapter else 0):
+            length = self.num_adapter_frames(length)
+        return length
+
+    def num_adapter_frames(self, num_frames: Any) -> Any:
+        """Returns the number of frames after one convolution of the adapter, which pads by one frame on both sides."""
+        return (num_frames + 2 - self.adapter_kernel_size) // self.adapter_stride + 1

@@ -2,9 +2,9 @@
 
 config.json               the architecture, as published checkpoints write it
 model.weights.h5          the weights, as Keras writes them
-vocab.json                id by token
+vocab.json                id by token; a model without a CTC head has none
 preprocessor_config.json  how a waveform becomes the model's input
-MANIFEST.json             sha256 of each file, model digest, source checkpoint, code version; written last
+MANIFEST.json             sha256 of each file, head, model digest, source checkpoint, code version; written last
 """
 
 from __future__ import annotations
@@ -33,18 +33,32 @@ class LoadedModel:
     """An opened model directory.
 
     Attributes:
-      model: The `Wav2Vec2CTC`.
+      model: The `Wav2Vec2CTC`, `Wav2Vec2PreTraining` or `Wav2Vec2Headless`.
       config: Its architecture.
-      vocabulary: The tokens of its head.
+      tokens: The vocabulary of its CTC head; None without one.
       preprocessor: The content of `preprocessor_config.json`.
       manifest: The content of `MANIFEST.json`.
     """
 
     model: Any
     config: Wav2Vec2Config
-    vocabulary: Vocabulary
+    tokens: Vocabulary | None
     preprocessor: dict[str, Any]
     manifest: dict[str, Any]
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The vocabulary of the CTC head.
+
+        Raises:
+          CheckpointError: the model has no CTC head.
+        """
+        if self.tokens is None:
+            raise CheckpointError(
+                "The model must have a CTC head, with a vocabulary, and has none: it was converted from a pre-trained"
+                " backbone; choose a checkpoint that was fine-tuned."
+            )
+        return self.tokens
 
     @property
     def digest(self) -> str:
@@ -54,7 +68,7 @@ class LoadedModel:
 
 def save_model(
     model: Any,
-    vocabulary: Vocabulary,
+    vocabulary: Vocabulary | None,
     preprocessor: Mapping[str, Any],
     directory: str | Path,
     source_checkpoint: Mapping[str, Any] | None = None,
@@ -63,11 +77,11 @@ def save_model(
     """Writes a model directory, whole or not at all; one that stands there is replaced.
 
     Args:
-      model: A `Wav2Vec2CTC`.
-      vocabulary: The tokens of its head.
+      model: A `Wav2Vec2CTC`, `Wav2Vec2PreTraining` or `Wav2Vec2Headless`.
+      vocabulary: The tokens of its CTC head; None without one.
       preprocessor: The content of `preprocessor_config.json`.
       directory: Where.
-      source_checkpoint: Name and sha256 of the checkpoint that the weights came from.
+      source_checkpoint: Name, revision, layout and sha256 of the checkpoint that the weights came from.
       extra_files: JSON values to write beside, by file name.
 
     Returns:
@@ -75,8 +89,8 @@ def save_model(
     """
     with replacing_directory(directory) as temporary:
         contents = {
-            "config.json": model.config.to_published(),
-            "vocab.json": vocabulary.to_mapping(),
+            "config.json": model.config.to_published(model.head),
+            **({} if vocabulary is None else {"vocab.json": vocabulary.to_mapping()}),
             "preprocessor_config.json": dict(preprocessor),
             **(extra_files or {}),
         }
@@ -88,6 +102,7 @@ def save_model(
         manifest = {
             "format_version": 1,
             "files": sha256_of_files(temporary),
+            "head": model.head,
             "model_digest": model_digest(model, vocabulary),
             "source_checkpoint": dict(source_checkpoint) if source_checkpoint else None,
             "code_version": __version__,
@@ -101,19 +116,22 @@ def load_model(directory: str | Path, padding: str = "masked") -> LoadedModel:
 
     Args:
       directory: What `save_model` or `convert_checkpoint` wrote.
-      padding: As in `Wav2Vec2CTC`.
+      padding: As in `Wav2Vec2Base`.
 
     Raises:
       CheckpointError: a file is missing, has changed since it was written, or does not fit the others.
     """
-    from model.wav2vec2 import Wav2Vec2CTC
+    from model.wav2vec2 import MODEL_BY_HEAD
 
     root = Path(directory)
     manifest = read_manifest(root)
     config = Wav2Vec2Config.from_file(root / "config.json")
-    vocabulary = Vocabulary.from_file(root / "vocab.json")
+    head = manifest.get("head", "ctc")
+    if head not in MODEL_BY_HEAD:
+        raise CheckpointError(f"{root / MANIFEST_FILE} must name the head 'ctc', 'pretraining' or 'none', not {head!r}.")
+    vocabulary = Vocabulary.from_file(root / "vocab.json") if head == "ctc" else None
     preprocessor = json.loads((root / "preprocessor_config.json").read_text(encoding="utf-8"))
-    model = Wav2Vec2CTC(config, padding=padding)  # pyright: ignore[reportArgumentType] — checked by the constructor
+    model = MODEL_BY_HEAD[head](config, padding=padding)  # pyright: ignore[reportArgumentType] — checked there
     try:
         model.load_weights(root / WEIGHTS_FILE)
     except (OSError, ValueError, KeyError) as error:
@@ -148,7 +166,7 @@ def read_manifest(directory: str | Path) -> dict[str, Any]:
     return manifest
 
 
-def model_digest(model: Any, vocabulary: Vocabulary) -> str:
+def model_digest(model: Any, vocabulary: Vocabulary | None) -> str:
     """Returns the sha256 (hex) over the sorted (name, dtype, shape, bytes) of the weights, config and vocabulary."""
     digest = hashlib.sha256()
     weights = model.named_weights()
@@ -156,6 +174,6 @@ def model_digest(model: Any, vocabulary: Vocabulary) -> str:
         value = np.ascontiguousarray(weights[name].numpy())
         digest.update(f"{name}\0{value.dtype}\0{value.shape}\n".encode())
         digest.update(value.tobytes())
-    for value in (model.config.to_published(), vocabulary.to_mapping()):
+    for value in (model.config.to_published(model.head), {} if vocabulary is None else vocabulary.to_mapping()):
         digest.update(json.dumps(value, sort_keys=True).encode())
     return digest.hexdigest()

@@ -125,13 +125,14 @@ class Vocabulary:
 
     def decode_labels(self, label_ids: Iterable[int]) -> str:
         """Returns the text of labels, one id for each letter, as `encode` gives them."""
-        return _SPACES.sub(" ", "".join(self._text_of(int(label)) for label in label_ids)).strip()
+        return _SPACES.sub(" ", "".join(text_of_token(self.tokens[int(label)]) for label in label_ids)).strip()
 
-    def _text_of(self, token_id: int) -> str:
-        token = self.tokens[token_id]
-        if token == WORD_DELIMITER_TOKEN:
-            return " "
-        return "" if token.startswith("<") and token.endswith(">") else token
+
+def text_of_token(token: str) -> str:
+    """Returns what a token adds to a text: `|` is a space, and a special token in angle brackets adds nothing."""
+    if token == WORD_DELIMITER_TOKEN:
+        return " "
+    return "" if token.startswith("<") and token.endswith(">") else token
 
 
 def librispeech_vocabulary() -> Vocabulary:

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from model.checkpoint import table
-from model.checkpoint.source import PublishedCheckpoint, find_checkpoint, read_checkpoint
+from model.checkpoint.readers.stored_tensor import StoredTensor
+from model.checkpoint.source import PublishedCheckpoint, read_checkpoint
 from model.errors import CheckpointError
 
-__all__ = ["convert_checkpoint", "find_checkpoint"]
+REPORT_FILE = "conversion_report.json"
+
+_DTYPES = ("float32", "float16", "bfloat16")
 
 
-def convert_checkpoint(source: str | Path, output_dir: str | Path) -> dict[str, Any]:
-    """Converts a checkpoint in the published PyTorch layout to a model directory.
+def convert_checkpoint(
+    source: str | Path,
+    output_dir: str | Path,
+    language: str | None = None,
+    activations: str | Path | None = None,
+) -> dict[str, Any]:
+    """Converts a published checkpoint to a model directory.
 
     Args:
-      source: The checkpoint's directory, or its `model.safetensors`.
+      source: A directory, a file of weights, or `hf://owner/name[@revision]`; see `model.checkpoint.source`.
       output_dir: Where the model directory is written; it appears whole or not at all.
+      language: As in `read_checkpoint`.
+      activations: A file of reference activations, as `model.checkpoint.parity` describes; the model must reproduce
+        them.
 
     Returns:
       The conversion report: the source with its sha256, and the table as it was applied; also written beside the
@@ -25,105 +39,139 @@ def convert_checkpoint(source: str | Path, output_dir: str | Path) -> dict[str, 
 
     Raises:
       UsageError: there is no such checkpoint, or the output holds something that is no model directory.
-      CheckpointError: a tensor is missing, is left over, or does not fit; the message names each.
+      CheckpointError: a tensor is missing, is left over, or does not fit; the message names each. Or the model does
+        not give the reference activations.
+      TryAgainError: the Hub does not answer.
     """
     from model.directory import MANIFEST_FILE, save_model
-    from model.storage import require_replaceable, sha256_of_file
-    from model.wav2vec2 import Wav2Vec2CTC
+    from model.storage import require_replaceable
+    from model.wav2vec2 import MODEL_BY_HEAD
 
-    require_replaceable(output_dir, MANIFEST_FILE, find_checkpoint(source))
-    checkpoint = read_checkpoint(source)
+    require_replaceable(output_dir, MANIFEST_FILE)
+    checkpoint = read_checkpoint(source, language)
+    require_replaceable(output_dir, MANIFEST_FILE, checkpoint.files.directory)
     applied = match(checkpoint)
-    model = Wav2Vec2CTC(checkpoint.config)
+    model = MODEL_BY_HEAD[checkpoint.head](checkpoint.config)
     assign(model, checkpoint, applied)
-    weights_path = checkpoint.directory / "model.safetensors"
-    report = {
-        "format_version": 1,
-        "source": {
-            "name": checkpoint.directory.name,
-            "layout": "huggingface",
-            "sha256": sha256_of_file(weights_path),
-        },
-        "tensors": [
-            {
-                "source": name,
-                "variable": row.variable,
-                "layout": row.layout,
-                "shape": list(checkpoint.tensors[name].shape),
-                "dtype": checkpoint.dtype_by_name[name],
-            }
-            for name, row in applied
-        ],
-        "unused": sorted(set(checkpoint.tensors) - {name for name, _ in applied}),
-    }
+    report = conversion_report(checkpoint, applied)
+    if activations is not None:
+        from model.checkpoint.parity import require_parity
+
+        report["parity"] = require_parity(model, activations)
     save_model(
         model,
         checkpoint.vocabulary,
         checkpoint.preprocessor,
         output_dir,
-        source_checkpoint={"name": report["source"]["name"], "sha256": report["source"]["sha256"]},
-        extra_files={"conversion_report.json": report},
+        source_checkpoint=report["source"],
+        extra_files={REPORT_FILE: report},
     )
     return report
 
 
-def match(checkpoint: PublishedCheckpoint) -> list[tuple[str, table.Row]]:
+def match(checkpoint: PublishedCheckpoint) -> dict[str, tuple[str, table.Row]]:
     """Finds the tensor of each row of the table.
 
     Returns:
-      The name of the tensor in the file, with its row.
+      The name of the tensor in the file and its row, by variable; a variable whose tensor may be missing, and is, has
+      the empty name.
 
     Raises:
       CheckpointError: a row finds no tensor, or a tensor is used by no row and is not one that may be left out.
     """
-    rows = table.rows(checkpoint.config)
-    applied: list[tuple[str, table.Row]] = []
+    applied: dict[str, tuple[str, table.Row]] = {}
     missing: list[str] = []
-    for row in rows:
+    for row in table.rows(checkpoint.config, checkpoint.head, checkpoint.layout):
         found = [name for name in row.sources if name in checkpoint.tensors]
-        if found:
-            applied.append((found[0], row))
-        else:
+        if not found and not row.optional:
             missing.append(row.sources[0])
+        applied[row.variable] = (found[0] if found else "", row)
     if missing:
         raise CheckpointError(
-            f"The checkpoint {checkpoint.directory} must hold every tensor of the architecture in its config.json;"
-            f" these are missing: {_names(missing)}; is it a fine-tuned CTC checkpoint, and is its download whole?"
+            f"The checkpoint {checkpoint.files.name} must hold every tensor of the architecture that it describes;"
+            f" these are missing: {_names(missing)}; is its download whole?"
         )
-    used = {name for name, _ in applied}
+    used = {name for name, _ in applied.values()}
     extra = [
-        name for name in sorted(checkpoint.tensors) if name not in used and not name.startswith(table.UNUSED_PREFIXES)
+        name
+        for name in sorted(checkpoint.tensors)
+        if name not in used and not table.may_be_left_out(name, checkpoint.config, checkpoint.layout)
     ]
     if extra:
         raise CheckpointError(
-            f"Every tensor of the checkpoint {checkpoint.directory} must have its place in the model;"
-            f" these have none: {_names(extra)}; does config.json belong to these weights?"
+            f"Every tensor of the checkpoint {checkpoint.files.name} must have its place in the model;"
+            f" these have none: {_names(extra)}; does its description belong to these weights?"
         )
     return applied
 
 
-def assign(model: Any, checkpoint: PublishedCheckpoint, applied: list[tuple[str, table.Row]]) -> None:
-    """Gives every variable of the model its tensor.
+def assign(model: Any, checkpoint: PublishedCheckpoint, applied: Mapping[str, tuple[str, table.Row]]) -> None:
+    """Gives every variable of the model its tensor, one after the other, so that one at a time is in memory twice.
 
     Raises:
-      CheckpointError: a shape does not fit, or a variable would stay as it was.
+      CheckpointError: a dtype or a shape does not fit, a value is not finite, or a variable would stay as it was.
     """
     variables = model.named_weights()
-    for name, row in applied:
+    for name, row in applied.values():
         variable = variables.pop(row.variable)
-        value = table.to_ours(row.layout, checkpoint.tensors[name])
-        if tuple(value.shape) != tuple(variable.shape):
+        if not name:
+            variable.assign(np.zeros(variable.shape, np.float32))
+            continue
+        stored = checkpoint.tensors[name]
+        expected = table.source_shape(row.axes, tuple(variable.shape))
+        if stored.shape != expected:
             raise CheckpointError(
-                f"The tensor {name} must have the shape {_published_shape(row, variable.shape)} that config.json asks"
-                f" for; in {checkpoint.directory} it has {list(checkpoint.tensors[name].shape)}."
+                f"The tensor {name} must have the shape {list(expected)} that the description of the model asks for;"
+                f" in {checkpoint.files.name} it has {list(stored.shape)}."
             )
-        variable.assign(value)
+        variable.assign(table.to_ours(row.axes, _values(name, stored, checkpoint)))
     if variables:
         raise CheckpointError(f"Every variable of the model must be set; these are not: {_names(sorted(variables))}.")
 
 
-def _published_shape(row: table.Row, shape: tuple[int, ...]) -> list[int]:
-    return list(shape) if row.layout == "same" else list(reversed(shape))
+def conversion_report(
+    checkpoint: PublishedCheckpoint, applied: Mapping[str, tuple[str, table.Row]]
+) -> dict[str, Any]:
+    """Returns the report: the source, and the table as it was applied, as plain JSON values."""
+    from model.storage import release_digest, sha256_of_file
+
+    sha256_by_file = {path.name: sha256_of_file(path) for path in checkpoint.weights}
+    single = sha256_by_file[checkpoint.weights[0].name] if len(sha256_by_file) == 1 else None
+    used = {name for name, _ in applied.values()}
+    return {
+        "format_version": 2,
+        "source": {
+            "name": checkpoint.files.name,
+            "revision": checkpoint.files.revision or None,
+            "layout": checkpoint.layout,
+            # Of several files: the sha256 over the sorted (name, sha256) of all of them.
+            "sha256": single or release_digest(sha256_by_file),
+            "files": sha256_by_file,
+        },
+        "head": checkpoint.head,
+        "tensors": [
+            {
+                "source": name or None,
+                "variable": row.variable,
+                "axes": row.axes,
+                "shape": list(checkpoint.tensors[name].shape) if name else None,
+                "dtype": checkpoint.tensors[name].dtype if name else "zeros",
+            }
+            for name, row in applied.values()
+        ],
+        "left_out": sorted(set(checkpoint.tensors) - used),
+    }
+
+
+def _values(name: str, stored: StoredTensor, checkpoint: PublishedCheckpoint) -> np.ndarray[Any, Any]:
+    if stored.dtype not in _DTYPES:
+        raise CheckpointError(
+            f"The tensor {name} of {checkpoint.files.name} must be one of {', '.join(_DTYPES)}, not {stored.dtype}."
+        )
+    values = stored.read().astype(np.float32, copy=False)
+    if not np.isfinite(values).all():
+        raise CheckpointError(f"The tensor {name} of {checkpoint.files.name} must be finite; it holds NaN or infinity.")
+    return values
 
 
 def _names(names: list[str], shown: int = 5) -> str:

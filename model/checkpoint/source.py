@@ -1,4 +1,9 @@
-"""A checkpoint in the published PyTorch layout, on disk: `config.json` and `model.safetensors`, checked before use."""
+"""A published checkpoint, read: its architecture, vocabulary and preprocessing, and where each of its tensors lies.
+
+Three layouts exist: that of Hugging Face transformers (`config.json` beside the weights, which may be sharded), that of
+fairseq (one `.pt` with everything in it), and that of the GSoC'21 project (`config.json` with its own field names beside
+`tf_model.h5`).
+"""
 
 from __future__ import annotations
 
@@ -8,14 +13,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from model.config import Wav2Vec2Config
+from model.checkpoint.location import CheckpointFiles, find_checkpoint
+from model.checkpoint.readers.stored_tensor import StoredTensor
+from model.checkpoint.table import SourceLayout
+from model.checkpoint.vocabulary import fairseq_vocabulary, published_vocabulary
+from model.config import Head, Wav2Vec2Config
 from model.errors import CheckpointError, UsageError
-from model.text import Vocabulary, librispeech_vocabulary
-
-WEIGHTS_FILE = "model.safetensors"
-_DTYPES = ("float32", "float16", "bfloat16")
+from model.text import Vocabulary
 
 DEFAULT_PREPROCESSOR: Mapping[str, Any] = {
     "do_normalize": True,
@@ -30,87 +34,203 @@ DEFAULT_PREPROCESSOR: Mapping[str, Any] = {
 
 @dataclasses.dataclass(frozen=True)
 class PublishedCheckpoint:
-    """What a checkpoint directory holds.
+    """What a checkpoint holds.
 
     Attributes:
-      directory: Where it lies.
+      files: Where it lies.
+      layout: Who wrote it.
       config: The architecture.
-      vocabulary: The tokens of the CTC head.
+      head: What stands on the backbone.
+      vocabulary: The tokens of the CTC head; None without one.
       preprocessor: The content of `preprocessor_config.json`.
-      tensors: float32 arrays by the name that they have in the file.
-      dtype_by_name: The dtype that each tensor has in the file.
+      tensors: The tensors by the name that they have in the file; their values are still there.
+      weights: The files that hold them.
     """
 
-    directory: Path
+    files: CheckpointFiles
+    layout: SourceLayout
     config: Wav2Vec2Config
-    vocabulary: Vocabulary
+    head: Head
+    vocabulary: Vocabulary | None
     preprocessor: dict[str, Any]
-    tensors: dict[str, np.ndarray[Any, Any]]
-    dtype_by_name: dict[str, str]
+    tensors: dict[str, StoredTensor]
+    weights: tuple[Path, ...]
+
+    def require_vocabulary(self) -> Vocabulary:
+        """Returns the vocabulary.
+
+        Raises:
+          CheckpointError: the checkpoint has no CTC head.
+        """
+        if self.vocabulary is None:
+            raise CheckpointError(
+                f"The checkpoint {self.files.name} must have a CTC head, with a vocabulary, to be fine-tuned and"
+                " evaluated, and has none: it is a pre-trained backbone; choose one that was fine-tuned."
+            )
+        return self.vocabulary
 
 
-def find_checkpoint(source: str | Path) -> Path:
-    """Returns the directory of a checkpoint, given that directory or its weights file.
+def read_checkpoint(source: str | Path, language: str | None = None) -> PublishedCheckpoint:
+    """Finds a checkpoint and reads all but the values of its tensors.
 
-    Raises:
-      UsageError: there is no such path, or it is a kind of checkpoint that this version does not read.
-      CheckpointError: `config.json` or the weights are missing.
-    """
-    text = str(source)
-    if "://" in text:
-        raise UsageError(
-            f"--checkpoint must be a directory or a {WEIGHTS_FILE} on this machine, not {text!r}; download the"
-            " checkpoint first and name its directory."
-        )
-    path = Path(source).expanduser()
-    if not path.exists():
-        raise UsageError(f"--checkpoint must be a directory or a {WEIGHTS_FILE} that exists; {path} does not.")
-    directory = path if path.is_dir() else path.parent
-    if path.is_file() and path.name != WEIGHTS_FILE:
-        raise CheckpointError(
-            f"A checkpoint's weights must be a file {WEIGHTS_FILE}, not {path.name}; save them as safetensors first."
-        )
-    for name in ("config.json", WEIGHTS_FILE):
-        if not (directory / name).is_file():
-            raise CheckpointError(f"The checkpoint {directory} must hold {name}, and does not; download it again.")
-    return directory
-
-
-def read_checkpoint(source: str | Path) -> PublishedCheckpoint:
-    """Reads and checks a checkpoint.
+    Args:
+      source: As in `find_checkpoint`.
+      language: The language of an MMS model, such as `fra`: its adapter and head take the place of those in the
+        checkpoint. None for those that the checkpoint itself holds.
 
     Raises:
-      UsageError: there is no such path.
-      CheckpointError: a file is missing, cannot be read, or holds something that is no weight of ours.
+      UsageError: there is no such checkpoint, or it has no such language.
+      CheckpointError: a file is missing, cannot be read, or describes no model of ours.
+      TryAgainError: the Hub does not answer.
     """
-    directory = find_checkpoint(source)
-    config = Wav2Vec2Config.from_file(directory / "config.json")
-    vocabulary = _read_vocabulary(directory, config)
-    tensors, dtypes = _read_safetensors(directory / WEIGHTS_FILE)
-    return PublishedCheckpoint(directory, config, vocabulary, _read_preprocessor(directory), tensors, dtypes)
+    files = find_checkpoint(source, language)
+    if files.weights.suffix == ".h5":
+        checkpoint = _read_ancestor(files)
+    elif files.weights.suffix in (".pt", ".bin"):
+        from model.checkpoint.readers.torch_file import read_torch
 
+        content = read_torch(files.weights)
+        if isinstance(content, dict) and "model" in content and not isinstance(content["model"], StoredTensor):
+            checkpoint = _read_fairseq(files, content)
+        else:
+            tensors = _state_dict(content, files.weights)
+            checkpoint = _read_huggingface(files, tensors, (files.weights,), language)
+    elif files.weights.suffix == ".json":
+        from model.checkpoint.readers.sharded import read_sharded
 
-def _read_vocabulary(directory: Path, config: Wav2Vec2Config) -> Vocabulary:
-    path = directory / "vocab.json"
-    if path.exists():
-        vocabulary = Vocabulary.from_file(path)
-    elif config.vocab_size == len(librispeech_vocabulary().tokens):
-        vocabulary = librispeech_vocabulary()
+        checkpoint = _read_huggingface(files, read_sharded(files.weights), _shards(files.weights), language)
     else:
+        from model.checkpoint.readers.safetensors_file import read_safetensors
+
+        checkpoint = _read_huggingface(files, read_safetensors(files.weights), (files.weights,), language)
+    if language is not None and checkpoint.layout != "huggingface":
+        raise UsageError(f"--language must be left out: {files.name} has no adapters for languages.")
+    return checkpoint
+
+
+def _read_huggingface(
+    files: CheckpointFiles, tensors: dict[str, StoredTensor], weights: tuple[Path, ...], language: str | None
+) -> PublishedCheckpoint:
+    fields = _read_config(files.directory)
+    if language is not None:
+        path = _adapter_file(files, language)
+        tensors, fields = _with_adapter(tensors, fields, path)
+        weights = (*weights, path)
+    config = Wav2Vec2Config.from_published(fields)
+    head: Head = "none"
+    if "lm_head.weight" in tensors:
+        head = "ctc"
+    elif "quantizer.codevectors" in tensors:
+        head = "pretraining"
+    vocabulary = published_vocabulary(files.directory, config, language) if head == "ctc" else None
+    preprocessor = _read_preprocessor(files.directory)
+    return PublishedCheckpoint(files, "huggingface", config, head, vocabulary, preprocessor, tensors, weights)
+
+
+def _read_fairseq(files: CheckpointFiles, content: dict[str, Any]) -> PublishedCheckpoint:
+    from model.checkpoint.fairseq import describe_fairseq
+
+    description = describe_fairseq(content, str(files.weights))
+    tensors = description.tensors
+    fields = dict(description.fields)
+    head: Head = "none"
+    if "w2v_encoder.proj.weight" in tensors:
+        head = "ctc"
+        # The head says how many tokens there are; the settings do not.
+        fields |= {"vocab_size": tensors["w2v_encoder.proj.weight"].shape[0], "pad_token_id": 0}
+    elif "quantizer.vars" in tensors:
+        head = "pretraining"
+    config = Wav2Vec2Config.from_published(fields)
+    vocabulary = None
+    if head == "ctc":
+        vocabulary = fairseq_vocabulary(description.vocabulary, files.directory, config)
+    preprocessor = {
+        **DEFAULT_PREPROCESSOR,
+        "do_normalize": description.do_normalize,
+        "return_attention_mask": config.feat_extract_norm == "layer",
+    }
+    return PublishedCheckpoint(
+        files, "fairseq", config, head, vocabulary, preprocessor, dict(tensors), (files.weights,)
+    )
+
+
+def _read_ancestor(files: CheckpointFiles) -> PublishedCheckpoint:
+    from model.checkpoint.ancestor import ancestor_fields, is_ancestor_config
+    from model.checkpoint.readers.keras_h5_file import read_keras_h5
+
+    fields = _read_config(files.directory)
+    if not is_ancestor_config(fields):
         raise CheckpointError(
-            f"The checkpoint {directory} has {config.vocab_size} tokens and no vocab.json that names them; add it."
+            f"{files.weights} is read in the form of the GSoC'21 project only, whose config.json has fields such as"
+            f" num_heads and kernal_sizes, and the one in {files.directory} has not; save the checkpoint as safetensors."
         )
-    if len(vocabulary.tokens) != config.vocab_size:
+    config = Wav2Vec2Config.from_published(ancestor_fields(fields, str(files.directory / "config.json")))
+    tensors = read_keras_h5(files.weights)
+    head: Head = "ctc" if any(name.startswith("lm_head/") for name in tensors) else "none"
+    vocabulary = published_vocabulary(files.directory, config, None) if head == "ctc" else None
+    preprocessor = _read_preprocessor(files.directory)
+    return PublishedCheckpoint(files, "ancestor", config, head, vocabulary, preprocessor, tensors, (files.weights,))
+
+
+def _read_config(directory: Path) -> dict[str, Any]:
+    path = directory / "config.json"
+    if not path.is_file():
+        raise CheckpointError(f"The checkpoint {directory} must hold config.json, and does not; download it again.")
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} must be a model's config.json: {error}.") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} must hold a JSON object, not {type(value).__name__}.")
+    return value
+
+
+def _state_dict(content: Any, path: Path) -> dict[str, StoredTensor]:
+    if not isinstance(content, dict) or not all(isinstance(value, StoredTensor) for value in content.values()):
         raise CheckpointError(
-            f"{path} must name as many tokens as config.json says, {config.vocab_size}; it names"
-            f" {len(vocabulary.tokens)}."
+            f"{path} must hold tensors by name, or a checkpoint of fairseq with its «model»; it holds something else:"
+            " save the model's state_dict alone."
         )
-    if vocabulary.blank_id != config.pad_token_id:
+    return {str(name): tensor for name, tensor in content.items()}
+
+
+def _shards(index: Path) -> tuple[Path, ...]:
+    names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+    return (index, *(index.parent / name for name in sorted(set(names))))
+
+
+def _adapter_file(files: CheckpointFiles, language: str) -> Path:
+    if language.isidentifier() or language.replace("-", "_").isidentifier():
+        for suffix in (".safetensors", ".bin"):
+            path = files.directory / f"adapter.{language}{suffix}"
+            if path.is_file():
+                return path
+    there = sorted(path.name.split(".")[1] for path in files.directory.glob("adapter.*.*"))
+    raise UsageError(
+        f"--language must be one that {files.name} has an adapter for, not {language!r}; on this machine it has"
+        f" {', '.join(there) or 'none'}."
+    )
+
+
+def _with_adapter(
+    tensors: dict[str, StoredTensor], fields: dict[str, Any], path: Path
+) -> tuple[dict[str, StoredTensor], dict[str, Any]]:
+    """Puts an adapter's tensors in the place of the checkpoint's; the size of the vocabulary goes with its head."""
+    if path.suffix == ".safetensors":
+        from model.checkpoint.readers.safetensors_file import read_safetensors
+
+        adapter = read_safetensors(path)
+    else:
+        from model.checkpoint.readers.torch_file import read_torch
+
+        adapter = _state_dict(read_torch(path), path)
+    strange = sorted(name for name in adapter if name not in tensors)
+    if strange or "lm_head.weight" not in adapter:
         raise CheckpointError(
-            f"The CTC blank must be the same token in {path} ({vocabulary.blank_id}) and in config.json"
-            f" ({config.pad_token_id})."
+            f"{path} must hold the adapter layers and the lm_head of the checkpoint beside it, and holds"
+            f" {', '.join(strange[:3]) or 'no lm_head.weight'}; download it again."
         )
-    return vocabulary
+    return {**tensors, **adapter}, {**fields, "vocab_size": adapter["lm_head.weight"].shape[0]}
 
 
 def _read_preprocessor(directory: Path) -> dict[str, Any]:
@@ -119,7 +239,7 @@ def _read_preprocessor(directory: Path) -> dict[str, Any]:
         return dict(DEFAULT_PREPROCESSOR)
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} must be a JSON object: {error}.") from error
     if not isinstance(value, dict):
         raise CheckpointError(f"{path} must hold a JSON object, not {type(value).__name__}.")
@@ -127,26 +247,3 @@ def _read_preprocessor(directory: Path) -> dict[str, Any]:
     if rate_hz != 16000:
         raise CheckpointError(f"{path} must have sampling_rate 16000, which the corpus has, not {rate_hz!r}.")
     return value
-
-
-def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, str]]:
-    import ml_dtypes  # noqa: F401 — registers bfloat16 with NumPy, so that safetensors can read it
-    import safetensors
-
-    tensors: dict[str, np.ndarray[Any, Any]] = {}
-    dtypes: dict[str, str] = {}
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:  # pyright: ignore[reportGeneralTypeIssues]
-            for name in file.keys():  # noqa: SIM118 — this object is no mapping
-                tensor = file.get_tensor(name)
-                dtypes[name] = str(tensor.dtype)
-                tensors[name] = tensor
-    except (safetensors.SafetensorError, OSError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{path} must be a whole safetensors file: {error}; download it again.") from error
-    for name, dtype in dtypes.items():
-        if dtype not in _DTYPES:
-            raise CheckpointError(f"The tensor {name} of {path} must be one of {', '.join(_DTYPES)}, not {dtype}.")
-        tensors[name] = tensors[name].astype(np.float32)
-        if not np.isfinite(tensors[name]).all():
-            raise CheckpointError(f"The tensor {name} of {path} must be finite; it holds NaN or infinity.")
-    return tensors, dtypes

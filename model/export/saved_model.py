@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from model.normalisation import normalise_waveforms
 from model.storage import replacing_directory
-from model.text import WORD_DELIMITER_TOKEN, Vocabulary
+from model.text import Vocabulary, text_of_token
 
 TRANSCRIBE_SIGNATURE = "transcribe"
 VOCABULARY_FILE = "vocab.json"
@@ -75,16 +75,11 @@ def decoded_texts(logits: tf.Tensor, num_frames: tf.Tensor, vocabulary: Vocabula
     before = tf.pad(token_ids[:, :-1], [[0, 0], [1, 0]], constant_values=-1)
     valid = tf.range(tf.shape(token_ids)[1])[tf.newaxis, :] < num_frames[:, tf.newaxis]
     kept = valid & (token_ids != before) & (token_ids != vocabulary.blank_id)
-    letters = tf.gather(tf.constant([_letters(token) for token in vocabulary.tokens]), token_ids)
+    # White space becomes the space here, since RE2 knows only that of ASCII.
+    texts = [re.sub(r"\s+", " ", text_of_token(token)) for token in vocabulary.tokens]
+    letters = tf.gather(tf.constant(texts), token_ids)
     joined = tf.strings.reduce_join(tf.where(kept, letters, ""), axis=1)
     return tf.strings.strip(tf.strings.regex_replace(joined, r"\s+", " "))
-
-
-def _letters(token: str) -> str:
-    """What a token adds to a text; white space becomes the space here, since RE2 knows only that of ASCII."""
-    if token == WORD_DELIMITER_TOKEN:
-        return " "
-    return "" if token.startswith("<") and token.endswith(">") else re.sub(r"\s+", " ", token)
 
 
 class _ReleasedModel(tf.__internal__.tracking.AutoTrackable):

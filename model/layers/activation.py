@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,17 +11,71 @@ from keras import ops
 
 from model.errors import ConfigurationError
 
+_gelu_by_tanh = functools.partial(ops.gelu, approximate=True)
+_gelu_by_erf = functools.partial(ops.gelu, approximate=False)
+
+
+def _gelu_10(values: Any) -> Any:
+    return ops.clip(_gelu_by_erf(values), -10.0, 10.0)
+
+
+def _laplace(values: Any) -> Any:
+    # The constants of Ma et al. 2022, «Mega»: close to the squared ReLU, but bounded.
+    return 0.5 * (1.0 + ops.erf((values - 0.707107) / (0.282095 * math.sqrt(2.0))))
+
+
+def _leaky_relu(values: Any) -> Any:
+    return ops.leaky_relu(values, negative_slope=0.01)
+
+
+def _linear(values: Any) -> Any:
+    return values
+
+
+def _mish(values: Any) -> Any:
+    return values * ops.tanh(ops.softplus(values))
+
+
+def _quick_gelu(values: Any) -> Any:
+    return values * ops.sigmoid(1.702 * values)
+
+
+def _relu2(values: Any) -> Any:
+    return ops.square(ops.relu(values))
+
+
+def _sqrtsoftplus(values: Any) -> Any:
+    return ops.sqrt(ops.softplus(values))
+
+
 _BY_NAME: dict[str, Callable[[Any], Any]] = {
-    "gelu": functools.partial(ops.gelu, approximate=False),
-    "gelu_new": functools.partial(ops.gelu, approximate=True),
+    "gelu": _gelu_by_erf,
+    "gelu_10": _gelu_10,
+    "gelu_accurate": _gelu_by_tanh,
+    "gelu_fast": _gelu_by_tanh,
+    "gelu_new": _gelu_by_tanh,
+    "gelu_python": _gelu_by_erf,
+    "gelu_python_tanh": _gelu_by_tanh,
+    "gelu_pytorch_tanh": _gelu_by_tanh,
+    "hardswish": ops.hard_silu,
+    "laplace": _laplace,
+    "leaky_relu": _leaky_relu,
+    "linear": _linear,
+    "mish": _mish,
+    "quick_gelu": _quick_gelu,
     "relu": ops.relu,
+    "relu2": _relu2,
+    "relu6": ops.relu6,
+    "sigmoid": ops.sigmoid,
     "silu": ops.silu,
+    "sqrtsoftplus": _sqrtsoftplus,
     "swish": ops.silu,
+    "tanh": ops.tanh,
 }
 
 
 def activation(name: str) -> Callable[[Any], Any]:
-    """Returns the activation of that name. `gelu` is the exact one, by the error function.
+    """Returns the activation of that name in transformers. `gelu` is the exact one, by the error function.
 
     Raises:
       ConfigurationError: there is no such activation.

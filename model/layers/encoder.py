@@ -55,12 +55,12 @@ class Encoder(keras.layers.Layer):
         Returns:
           `[batch, frames, hidden_size]`; what stands in padded frames means nothing.
         """
-        key_bias = None
+        key_bias = valid = None
         if num_frames is not None:
             valid = ops.arange(ops.shape(hidden)[1])[None, :] < num_frames[:, None]
-            hidden = hidden * ops.cast(valid, hidden.dtype)[:, :, None]
+            hidden = ops.where(valid[:, :, None], hidden, ops.zeros((), hidden.dtype))
             key_bias = ops.where(valid, 0.0, _MASKED_SCORE)[:, None, None, :]
-        hidden = hidden + self.pos_conv_embed(hidden)
+        hidden = hidden + self.pos_conv_embed(hidden, valid)
         if not self.config.do_stable_layer_norm:
             hidden = self.layer_norm(hidden)
         hidden = self.dropout(hidden, training=training)

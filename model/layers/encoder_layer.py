@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from model.config import Wav2Vec2Config
+from model.layers.attention_adapter import AttentionAdapter
 from model.layers.feed_forward import FeedForward
 from model.layers.self_attention import SelfAttention
 
@@ -15,7 +16,8 @@ class EncoderLayer(keras.layers.Layer):
     """Self-attention and feed-forward, each with a residual connection.
 
     With `do_stable_layer_norm` the norms stand before the blocks (pre-norm, as in the large models), otherwise after
-    them (post-norm, as in the base model).
+    them (post-norm, as in the base model). Attention adapters exist in pre-norm layers only, as in the published
+    implementation.
 
     Args:
       config: The architecture.
@@ -31,11 +33,16 @@ class EncoderLayer(keras.layers.Layer):
             for name in ("layer_norm", "final_layer_norm")
         )
         self.dropout = keras.layers.Dropout(config.hidden_dropout, dtype=self.dtype_policy)
+        self.adapter_layer = None
+        if config.has_attention_adapters:
+            self.adapter_layer = AttentionAdapter(config, name="adapter_layer", dtype=self.dtype_policy)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Builds blocks and norms; the input is `[batch, frames, hidden_size]`."""
         for layer in (self.attention, self.feed_forward, self.layer_norm, self.final_layer_norm):
             layer.build(input_shape)
+        if self.adapter_layer is not None:
+            self.adapter_layer.build(input_shape)
         super().build(input_shape)
 
     def call(self, hidden: Any, key_bias: Any = None, training: bool = False) -> Any:
@@ -43,7 +50,8 @@ class EncoderLayer(keras.layers.Layer):
         if self.config.do_stable_layer_norm:
             attended = self.attention(self.layer_norm(hidden), key_bias, training=training)
             hidden = hidden + self.dropout(attended, training=training)
-            return hidden + self.feed_forward(self.final_layer_norm(hidden), training=training)
+            hidden = hidden + self.feed_forward(self.final_layer_norm(hidden), training=training)
+            return hidden if self.adapter_layer is None else hidden + self.adapter_layer(hidden)
         attended = self.attention(hidden, key_bias, training=training)
         hidden = self.layer_norm(hidden + self.dropout(attended, training=training))
         return self.final_layer_norm(hidden + self.feed_forward(hidden, training=training))

@@ -12,11 +12,15 @@ from model.layers.activation import activation
 
 
 class PositionalConvolution(keras.layers.Layer):
-    """A wide grouped convolution with weight norm, then the activation.
+    """A wide grouped convolution, then the activation.
 
     The weight is `g · v / ‖v‖`, with the norm taken for each tap of the kernel (dimension 2 in PyTorch's layout). Even
     kernels give one frame too many, and the last is dropped. Source: Baevski et al. 2020, §2, and fairseq's
     `make_conv_pos`.
+
+    With `conv_pos_batch_norm`, as some HuBERT models have it, the weight is plain, and a batch norm with its stored
+    statistics stands before it. The statistics stay as they are in training, too: batches of padded utterances would
+    spoil them.
 
     The groups are convolved one by one and joined: XLA on CPU runs a grouped convolution 40 to 60 times slower, and
     TensorFlow's has no CPU gradient without oneDNN.
@@ -29,33 +33,51 @@ class PositionalConvolution(keras.layers.Layer):
         super().__init__(**kwargs)
         self.config = config
         self.activation = activation(config.feat_extract_activation)
+        self.batch_norm = None
+        if config.conv_pos_batch_norm:
+            self.batch_norm = keras.layers.BatchNormalization(epsilon=1e-5, name="batch_norm", dtype=self.dtype_policy)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Creates `weight_v` `[kernel, hidden / groups, hidden]`, `weight_g` `[kernel, 1, 1]`, `bias` `[hidden]`."""
+        """Creates `weight_v` `[kernel, hidden / groups, hidden]`, `weight_g` `[kernel, 1, 1]`, `bias` `[hidden]`.
+
+        With batch norm: `kernel`, shaped as `weight_v`, in place of the first two, and the norm's four vectors.
+        """
         kernel, hidden = self.config.num_conv_pos_embeddings, self.config.hidden_size
         group_width = hidden // self.config.num_conv_pos_embedding_groups
-        deviation = 2.0 * (1.0 / (kernel * hidden)) ** 0.5
-        self.weight_v = self.add_weight(
-            name="weight_v",
-            shape=(kernel, group_width, hidden),
-            initializer=keras.initializers.RandomNormal(stddev=deviation),
-        )
-        # g starts as ‖v‖, so that the first weight is v itself.
-        self.weight_g = self.add_weight(
-            name="weight_g",
-            shape=(kernel, 1, 1),
-            initializer=keras.initializers.Constant(deviation * (group_width * hidden) ** 0.5),
-        )
         self.bias = self.add_weight(name="bias", shape=(hidden,), initializer="zeros")
+        deviation = 2.0 * (1.0 / (kernel * hidden)) ** 0.5
+        normal = keras.initializers.RandomNormal(stddev=deviation)
+        shape = (kernel, group_width, hidden)
+        if self.batch_norm is not None:
+            self.kernel = self.add_weight(name="kernel", shape=shape, initializer=normal)
+            self.batch_norm.build(input_shape)
+        else:
+            self.weight_v = self.add_weight(name="weight_v", shape=shape, initializer=normal)
+            # g starts as ‖v‖, so that the first weight is v itself.
+            self.weight_g = self.add_weight(
+                name="weight_g",
+                shape=(kernel, 1, 1),
+                initializer=keras.initializers.Constant(deviation * (group_width * hidden) ** 0.5),
+            )
         super().build(input_shape)
 
-    def call(self, hidden: Any) -> Any:
-        """Returns the positional embedding `[batch, frames, hidden_size]`; padded frames of `hidden` must be 0."""
+    def call(self, hidden: Any, valid: Any = None) -> Any:
+        """Returns the positional embedding.
+
+        Args:
+          hidden: `[batch, frames, hidden_size]`, 0 in padded frames.
+          valid: bool `[batch, frames]`, the frames that are no padding; None where all are valid.
+
+        Returns:
+          `[batch, frames, hidden_size]`.
+        """
         groups = self.config.num_conv_pos_embedding_groups
         kernel_size = self.config.num_conv_pos_embeddings
-        v = ops.cast(self.weight_v, "float32")
-        norm = ops.sqrt(ops.sum(ops.square(v), axis=(1, 2), keepdims=True))
-        kernel = ops.cast(ops.cast(self.weight_g, "float32") * v / norm, self.compute_dtype)
+        if self.batch_norm is not None:
+            hidden = self.batch_norm(hidden, training=False)
+            if valid is not None:
+                hidden = ops.where(valid[:, :, None], hidden, ops.zeros((), hidden.dtype))
+        kernel = self._kernel()
         half = kernel_size // 2
         # For an even kernel PyTorch pads by half on both sides and drops the last frame; one less on the right does
         # the same without computing it.
@@ -67,3 +89,11 @@ class PositionalConvolution(keras.layers.Layer):
             )
         ]
         return self.activation(ops.concatenate(outputs, axis=-1) + ops.cast(self.bias, self.compute_dtype))
+
+    def _kernel(self) -> Any:
+        """The convolution's weight in the dtype of computation; the norm is taken in float32."""
+        if self.batch_norm is not None:
+            return ops.cast(self.kernel, self.compute_dtype)
+        v = ops.cast(self.weight_v, "float32")
+        norm = ops.sqrt(ops.sum(ops.square(v), axis=(1, 2), keepdims=True))
+        return ops.cast(ops.cast(self.weight_g, "float32") * v / norm, self.compute_dtype)

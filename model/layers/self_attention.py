@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from model.config import Wav2Vec2Config
@@ -51,7 +52,8 @@ class SelfAttention(keras.layers.Layer):
         scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
         if key_bias is not None:
             scores = scores + ops.cast(key_bias, scores.dtype)
-        weights = ops.cast(ops.softmax(ops.cast(scores, "float32"), axis=-1), self.compute_dtype)
+        # Keras' softmax warns of an utterance with a single frame, which is nothing to warn of.
+        weights = ops.cast(tf.nn.softmax(ops.cast(scores, "float32"), axis=-1), self.compute_dtype)
         context = ops.matmul(self.dropout(weights, training=training), value)
         shape = ops.shape(hidden)
         merged = ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (shape[0], shape[1], self.config.hidden_size))

@@ -8,13 +8,14 @@ import keras
 from keras import ops
 
 from model.config import Wav2Vec2Config
+from model.layers.convolutional_adapter import ConvolutionalAdapter
 from model.layers.encoder import Encoder
 from model.layers.feature_encoder import FeatureEncoder
 from model.layers.feature_projection import FeatureProjection
 
 
 class Wav2Vec2Backbone(keras.layers.Layer):
-    """Feature encoder, feature projection, encoder, and the learned vector of masked frames.
+    """Feature encoder, feature projection, encoder, the learned vector of masked frames, and the adapter, if any.
 
     Args:
       config: The architecture.
@@ -26,6 +27,9 @@ class Wav2Vec2Backbone(keras.layers.Layer):
         self.feature_extractor = FeatureEncoder(config, name="feature_extractor", dtype=self.dtype_policy)
         self.feature_projection = FeatureProjection(config, name="feature_projection", dtype=self.dtype_policy)
         self.encoder = Encoder(config, name="encoder", dtype=self.dtype_policy)
+        self.adapter = None
+        if config.add_adapter:
+            self.adapter = ConvolutionalAdapter(config, name="adapter", dtype=self.dtype_policy)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Builds all layers and creates `masked_spec_embed` `[hidden_size]`; the input is `[batch, samples]`."""
@@ -35,6 +39,8 @@ class Wav2Vec2Backbone(keras.layers.Layer):
         self.feature_extractor.build(input_shape)
         self.feature_projection.build((None, None, self.config.conv_dim[-1]))
         self.encoder.build((None, None, self.config.hidden_size))
+        if self.adapter is not None:
+            self.adapter.build((None, None, self.config.hidden_size))
         super().build(input_shape)
 
     def call(
@@ -44,17 +50,18 @@ class Wav2Vec2Backbone(keras.layers.Layer):
         training: bool = False,
         time_mask: Any = None,
         channel_mask: Any = None,
-    ) -> Any:
-        """Encodes waveforms; the arguments are those of `Wav2Vec2CTC`.
+    ) -> tuple[Any, Any]:
+        """Encodes waveforms; the arguments are those of `Wav2Vec2CTC`, with `num_samples` only where it is to mask.
 
         Returns:
-          `[batch, frames, hidden_size]`.
+          hidden: `[batch, output frames, output_size]`; `Wav2Vec2Config.num_output_frames` counts the frames.
+          features: `[batch, frames, conv_dim[-1]]`, what came into the projection, after its norm.
         """
-        features = self.feature_extractor(waveforms, num_samples)
-        hidden = self.feature_projection(features, training=training)
+        hidden, features = self.feature_projection(self.feature_extractor(waveforms, num_samples), training=training)
         if time_mask is not None:
             hidden = ops.where(time_mask[:, :, None], ops.cast(self.masked_spec_embed, hidden.dtype), hidden)
         if channel_mask is not None:
             hidden = ops.where(channel_mask[:, None, :], ops.zeros((), hidden.dtype), hidden)
         num_frames = None if num_samples is None else self.config.num_frames(num_samples)
-        return self.encoder(hidden, num_frames, training=training)
+        hidden = self.encoder(hidden, num_frames, training=training)
+        return (hidden if self.adapter is None else self.adapter(hidden, num_frames)), features

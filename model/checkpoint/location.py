@@ -1,0 +1,104 @@
+"""Where the files of a checkpoint lie: in a directory, as one file, or on the Hub."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from model.errors import CheckpointError, UsageError
+
+HUB_PREFIX = "hf://"
+
+# In the order of preference, where a directory holds several.
+WEIGHTS_FILES = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+    "tf_model.h5",
+)
+_FAIRSEQ_SUFFIX = ".pt"
+_BESIDE = (
+    "config.json",
+    "vocab.json",
+    "preprocessor_config.json",
+    "tokenizer_config.json",
+    "dict.ltr.txt",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckpointFiles:
+    """A checkpoint's files on this machine.
+
+    Attributes:
+      name: What reports call it: the name of its directory, of its `.pt` file, or its address on the Hub.
+      directory: Where its files lie.
+      weights: The file with the weights, or the index of its shards.
+      revision: The commit on the Hub; empty where it did not come from there.
+    """
+
+    name: str
+    directory: Path
+    weights: Path
+    revision: str = ""
+
+    @property
+    def description(self) -> list[Path]:
+        """The files beside the weights that describe the model, those that are there."""
+        return [self.directory / name for name in _BESIDE if (self.directory / name).is_file()]
+
+
+def find_checkpoint(source: str | Path, language: str | None = None) -> CheckpointFiles:
+    """Finds a checkpoint; one on the Hub is downloaded to the Hub's cache.
+
+    Args:
+      source: A directory, a file with weights, or `hf://owner/name[@revision]`.
+      language: That of an MMS model whose adapter is to be used; it is downloaded, too.
+
+    Raises:
+      UsageError: there is no such checkpoint.
+      CheckpointError: there are no weights in it, or they are of a kind that this version does not read.
+      TryAgainError: the Hub does not answer.
+    """
+    text = str(source)
+    if text.startswith(HUB_PREFIX):
+        from model.checkpoint.hub import download_checkpoint
+
+        downloaded = download_checkpoint(text, language)
+        return CheckpointFiles(
+            text.partition("@")[0], downloaded.directory, _weights_in(downloaded.directory), downloaded.revision
+        )
+    if "://" in text:
+        raise UsageError(f"--checkpoint must be a directory, a file, or {HUB_PREFIX}owner/name, not {text!r}.")
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return CheckpointFiles(path.resolve().name, path, _weights_in(path))
+    if not path.is_file():
+        raise UsageError(
+            f"--checkpoint must be a directory or a file that exists, or {HUB_PREFIX}owner/name; {path} does not exist."
+        )
+    if path.name in WEIGHTS_FILES:
+        return CheckpointFiles(path.resolve().parent.name, path.parent, path)
+    if path.suffix == _FAIRSEQ_SUFFIX:
+        return CheckpointFiles(path.name, path.parent, path)
+    raise CheckpointError(
+        f"A checkpoint's weights must be one of {', '.join(WEIGHTS_FILES)} or fairseq's *{_FAIRSEQ_SUFFIX}, not"
+        f" {path.name}; name the checkpoint's directory."
+    )
+
+
+def _weights_in(directory: Path) -> Path:
+    for name in WEIGHTS_FILES:
+        if (directory / name).is_file():
+            return directory / name
+    fairseq = sorted(directory.glob(f"*{_FAIRSEQ_SUFFIX}"))
+    if len(fairseq) == 1:
+        return fairseq[0]
+    if fairseq:
+        names = ", ".join(path.name for path in fairseq)
+        raise CheckpointError(f"{directory} must hold one checkpoint, and holds {names}; name the one that you mean.")
+    raise CheckpointError(
+        f"The checkpoint {directory} must hold its weights, one of {', '.join(WEIGHTS_FILES)} or fairseq's"
+        f" *{_FAIRSEQ_SUFFIX}, and does not; download it again."
+    )
