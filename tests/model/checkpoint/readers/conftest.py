@@ -1,6 +1,7 @@
 """Writes pickles and checkpoint files byte by byte, so that tests can write wrong ones too."""
 
 import io
+import tracemalloc
 import zipfile
 
 import pytest
@@ -80,3 +81,17 @@ class PickleWriter:
 def pickles():
     """Writes pickles, and files around them."""
     return PickleWriter()
+
+
+@pytest.fixture
+def measure_memory():
+    """Returns a function; called, it begins to count, and returns one that tells the peak since then in bytes."""
+
+    def begin():
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        return lambda: tracemalloc.get_traced_memory()[1] - before
+
+    yield begin
+    tracemalloc.stop()
