@@ -128,7 +128,9 @@ def load_model(directory: str | Path, padding: str = "masked") -> LoadedModel:
     config = Wav2Vec2Config.from_file(root / "config.json")
     head = manifest.get("head", "ctc")
     if head not in MODEL_BY_HEAD:
-        raise CheckpointError(f"{root / MANIFEST_FILE} must name the head 'ctc', 'pretraining' or 'none', not {head!r}.")
+        raise CheckpointError(
+            f"{root / MANIFEST_FILE} must name the head 'ctc', 'pretraining' or 'none', not {head!r}."
+        )
     vocabulary = Vocabulary.from_file(root / "vocab.json") if head == "ctc" else None
     preprocessor = json.loads((root / "preprocessor_config.json").read_text(encoding="utf-8"))
     model = MODEL_BY_HEAD[head](config, padding=padding)  # pyright: ignore[reportArgumentType] — checked there

@@ -44,6 +44,11 @@ WorkspaceOption = Annotated[
     ),
 ]
 
+LanguageOption = Annotated[
+    str | None,
+    typer.Option(metavar="CODE", help="The language of an MMS checkpoint, such as fra; default: the one it holds."),
+]
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs the command line; ends the process with its exit code."""
@@ -106,8 +111,12 @@ def run(
     ] = None,
     checkpoint: Annotated[
         str | None,
-        typer.Option(help="A directory with config.json and model.safetensors; default: the configuration's."),
+        typer.Option(
+            help="'tiny', or a published checkpoint: a directory, a file of weights, or hf://owner/name[@revision];"
+            " default: the configuration's."
+        ),
     ] = None,
+    language: LanguageOption = None,
     from_: Annotated[
         str | None,
         typer.Option(
@@ -136,9 +145,13 @@ def run(
     if resume and (from_ is not None or to is not None):
         raise UsageError("--resume finds out by itself where to begin and to end; leave out --from and --to.")
     require_nodes(NODE_IDS, from_=from_, to=to)
-    chosen = with_absolute_sources(load_config(config).with_sources(corpus, checkpoint))
+    chosen = with_absolute_sources(load_config(config).with_sources(corpus, checkpoint, language))
     options = given_options(
-        config=None if config == DEFAULT_CONFIG else config, corpus=corpus, checkpoint=checkpoint, workspace=workspace
+        config=None if config == DEFAULT_CONFIG else config,
+        corpus=corpus,
+        checkpoint=checkpoint,
+        language=language,
+        workspace=workspace,
     )
     request = RunRequest(from_node=from_, to_node=to, resume=resume, enable_cache=not no_cache, options=options)
     return start_run(_workspace(workspace), chosen, request, _console())
@@ -248,8 +261,13 @@ def ingest(
 
 @_command
 def convert(
-    checkpoint: Annotated[str, typer.Argument(help="A directory with config.json and model.safetensors.")],
+    checkpoint: Annotated[str, typer.Argument(help="A directory, a file of weights, or hf://owner/name[@revision].")],
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="The model directory to write.")],
+    language: LanguageOption = None,
+    activations: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Reference activations (.npz) that the converted model must give."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Convert a published checkpoint to a model directory."""
@@ -259,10 +277,24 @@ def convert(
     with shown(None if as_json else _console(), "Convert"):
         from model.checkpoint import convert_checkpoint
 
-        report = convert_checkpoint(checkpoint, directory)
+        report = convert_checkpoint(checkpoint, directory, language=language, activations=activations)
     if as_json:
         return _print_json(report)
-    _console().print(f"Converted {checkpoint} to {directory}.")
+    left_out = len(report["left_out"])
+    heads = {"ctc": "a CTC head", "pretraining": "the heads of pre-training", "none": "no head"}
+    console = _console()
+    console.print(
+        f"Converted {len(report['tensors'])} tensors of {checkpoint} to {directory}: a model with"
+        f" {heads[report['head']]}."
+    )
+    if left_out:
+        console.print(f"{left_out} tensors have no use in it; conversion_report.json names them.")
+    if "parity" in report:
+        parity = report["parity"]
+        console.print(
+            f"It gives the reference activations of {parity['modules']} modules, to {parity['max_absolute']:.1e}"
+            f" absolute and {parity['max_relative']:.1e} relative."
+        )
     return 0
 
 

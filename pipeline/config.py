@@ -14,6 +14,7 @@ from pathlib import Path
 
 from beam_jobs.librispeech.settings import IngestSettings
 from beam_jobs.synthetic_corpus.settings import SyntheticCorpusSettings
+from components.checkpoint_converter.settings import CheckpointSettings
 from components.release_exporter.settings import ReleaseSettings
 from components.wer_evaluator.settings import EvaluationSettings, GateSettings
 from model.errors import ConfigurationError
@@ -62,8 +63,7 @@ class PipelineConfig:
       corpus: The recorded speech.
       train: How the model is trained.
       gate: What a model must reach to be released.
-      checkpoint: `tiny`, the checkpoint that comes with the project, or the directory of a published one;
-        `--checkpoint` takes its place.
+      checkpoint: What training starts from; `--checkpoint` and `--language` take the place of its fields.
       ingest: How the corpus becomes records.
       evaluation: What is measured.
       release: What is exported.
@@ -73,7 +73,7 @@ class PipelineConfig:
     train: TrainingSettings
     gate: GateSettings
     corpus: CorpusConfig = dataclasses.field(default_factory=CorpusConfig)
-    checkpoint: str = TINY
+    checkpoint: CheckpointSettings = dataclasses.field(default_factory=CheckpointSettings)
     ingest: IngestSettings = dataclasses.field(default_factory=IngestSettings)
     evaluation: EvaluationSettings = dataclasses.field(default_factory=EvaluationSettings)
     release: ReleaseSettings = dataclasses.field(default_factory=ReleaseSettings)
@@ -83,7 +83,6 @@ class PipelineConfig:
             _NAME.fullmatch(self.name) is not None,
             f"name must be small letters, digits, '-' and '_', a letter or digit first, not {self.name!r}.",
         )
-        require(bool(self.checkpoint), "checkpoint must be 'tiny' or a directory; it is empty.")
         require(
             self.train.max_samples <= self.ingest.max_samples,
             f"train.max_samples must be ingest.max_samples, {self.ingest.max_samples}, at most, not"
@@ -95,13 +94,18 @@ class PipelineConfig:
         """The name under which the metadata store knows this pipeline: configuration and corpus."""
         return f"{self.name}-{self.corpus.name}"
 
-    def with_sources(self, corpus: str | None, checkpoint: str | None) -> PipelineConfig:
-        """Returns the configuration with another corpus or checkpoint, where one is given."""
+    def with_sources(self, corpus: str | None, checkpoint: str | None, language: str | None = None) -> PipelineConfig:
+        """Returns the configuration with another corpus or checkpoint, where one is given.
+
+        Another checkpoint keeps nothing of the first: neither its language nor its reference activations.
+        """
         config = self
         if corpus is not None:
             config = dataclasses.replace(config, corpus=dataclasses.replace(config.corpus, source=corpus))
         if checkpoint is not None:
-            config = dataclasses.replace(config, checkpoint=checkpoint)
+            config = dataclasses.replace(config, checkpoint=CheckpointSettings(checkpoint))
+        if language is not None:
+            config = dataclasses.replace(config, checkpoint=dataclasses.replace(config.checkpoint, language=language))
         return config
 
 

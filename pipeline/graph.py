@@ -31,7 +31,7 @@ class RunInputs:
       releases_dir: Where the pushers publish.
       corpus_root: The directory of the corpus.
       corpus_fingerprint: A hash that changes when the corpus does.
-      checkpoint_path: The directory of the checkpoint.
+      checkpoint_path: The directory or file of the checkpoint, or its address on the Hub with the commit.
       checkpoint_fingerprint: A hash that changes when the checkpoint does.
       schema_path: The curated schema, under a name that changes when the schema does.
       vocabulary: Id by token, of the checkpoint.
@@ -89,7 +89,10 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeli
         },
     )
     converter = CheckpointConverter(
-        checkpoint=inputs.checkpoint_path, checkpoint_fingerprint=inputs.checkpoint_fingerprint
+        checkpoint=inputs.checkpoint_path,
+        checkpoint_fingerprint=inputs.checkpoint_fingerprint,
+        language=config.checkpoint.language,
+        activations=config.checkpoint.activations,
     )
     trainer = tfx.components.Trainer(
         run_fn="components.trainer.run_fn.run_fn",

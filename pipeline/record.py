@@ -28,8 +28,8 @@ class RunRequest:
       to_node: The node to end with; None for the last.
       resume: Whether to go on with the latest run that did not complete.
       enable_cache: Whether nodes whose inputs did not change are served from the cache.
-      options: `--config`, `--corpus`, `--checkpoint` and `--workspace` with their values, as they were given; without
-        those that were not.
+      options: `--config`, `--corpus`, `--checkpoint`, `--language` and `--workspace` with their values, as they were
+        given; without those that were not.
     """
 
     from_node: str | None = None

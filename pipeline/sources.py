@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from model.checkpoint.location import HUB_PREFIX
 from model.errors import UsageError
 from model.progress import emit
 from model.settings import digest
@@ -15,7 +16,6 @@ from pipeline.config import SYNTHETIC, TINY, PipelineConfig
 from pipeline.workspace import Workspace
 
 _SUBSET = re.compile(r"(train|dev|test)-[a-z0-9-]+")
-_CHECKPOINT_FILES = ("config.json", "model.safetensors", "vocab.json", "preprocessor_config.json")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Sources:
     Attributes:
       corpus_root: The directory of the corpus.
       corpus_fingerprint: Changes when the corpus does.
-      checkpoint_path: The directory of the checkpoint.
-      checkpoint_fingerprint: Changes when the checkpoint does.
+      checkpoint_path: The directory or file of the checkpoint, or its address on the Hub with the commit.
+      checkpoint_fingerprint: Changes when the checkpoint does, or its reference activations.
       vocabulary: Id by token, of the checkpoint.
     """
 
@@ -48,22 +48,32 @@ def with_absolute_sources(config: PipelineConfig) -> PipelineConfig:
         _require_corpus_kind(corpus)
         corpus = str(Path(corpus).expanduser().resolve())
     checkpoint = config.checkpoint
-    if "://" in checkpoint:
+    source = checkpoint.source
+    if source.startswith(HUB_PREFIX):
+        from model.checkpoint.hub import parse_hub_reference
+
+        parse_hub_reference(source)
+    elif "://" in source:
         raise UsageError(
-            f"--checkpoint must be a directory or a model.safetensors on this machine, not {checkpoint!r}; download the"
-            " checkpoint first and name its directory."
+            f"--checkpoint must be a directory, a file of weights, or {HUB_PREFIX}owner/name, not {source!r}; download"
+            " the checkpoint first and name its directory."
         )
-    if checkpoint != TINY:
-        checkpoint = str(Path(checkpoint).expanduser().resolve())
-    return config.with_sources(corpus, checkpoint)
+    elif source != TINY:
+        source = str(Path(source).expanduser().resolve())
+    activations = checkpoint.activations and str(Path(checkpoint.activations).expanduser().resolve())
+    return dataclasses.replace(
+        config.with_sources(corpus, None),
+        checkpoint=dataclasses.replace(checkpoint, source=source, activations=activations),
+    )
 
 
 def find_sources(config: PipelineConfig, workspace: Workspace) -> Sources:
-    """Makes or looks at the corpus, and reads the checkpoint.
+    """Makes or looks at the corpus, and reads the checkpoint, which may be downloaded.
 
     Raises:
       DataError: the corpus is missing, empty or inconsistent, or the checkpoint is not what it must be.
       UsageError: espeak-ng is asked for and not installed, or the checkpoint does not exist.
+      TryAgainError: the Hub does not answer.
     """
     from beam_jobs.librispeech import inspect_corpus, require_splits
     from beam_jobs.librispeech.references import LETTERS
@@ -82,18 +92,25 @@ def find_sources(config: PipelineConfig, workspace: Workspace) -> Sources:
     corpus = inspect_corpus(corpus_dir, config.ingest)
     require_splits(corpus)
 
-    emit("stage", {"text": "Reading the checkpoint"})
-    checkpoint = read_checkpoint(TINY_CHECKPOINT if config.checkpoint == TINY else config.checkpoint)
+    source, language = config.checkpoint.source, config.checkpoint.language
+    downloads = source.startswith(HUB_PREFIX)
+    emit("stage", {"text": "Downloading the checkpoint" if downloads else "Reading the checkpoint"})
+    checkpoint = read_checkpoint(TINY_CHECKPOINT if source == TINY else source, language)
     # CheckpointConverter would find out, too; here it costs no minute.
     match(checkpoint)
-    checkpoint.vocabulary.require_letters(LETTERS[config.ingest.transcript_normaliser], str(checkpoint.directory))
-    files = [checkpoint.directory / name for name in _CHECKPOINT_FILES if (checkpoint.directory / name).is_file()]
+    vocabulary = checkpoint.require_vocabulary()
+    vocabulary.require_letters(LETTERS[config.ingest.transcript_normaliser], checkpoint.files.name)
+    files = [*checkpoint.files.description, *checkpoint.weights]
+    if config.checkpoint.activations is not None:
+        files.append(Path(config.checkpoint.activations))
+        if not files[-1].is_file():
+            raise UsageError(f"checkpoint.activations must be a file that exists; {files[-1]} does not.")
     return Sources(
         corpus_root=corpus.root,
         corpus_fingerprint=corpus.fingerprint,
-        checkpoint_path=str(checkpoint.directory),
+        checkpoint_path=checkpoint.files.pinned,
         checkpoint_fingerprint=release_digest({file.name: sha256_of_file(file) for file in files}),
-        vocabulary=checkpoint.vocabulary.to_mapping(),
+        vocabulary=vocabulary.to_mapping(),
     )
 
 

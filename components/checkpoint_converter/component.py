@@ -18,6 +18,8 @@ class CheckpointConverterSpec(ComponentSpec):
 
     PARAMETERS = {  # noqa: RUF012 — TFX reads it from the class
         "checkpoint": ExecutionParameter(type=str),
+        "language": ExecutionParameter(type=str),
+        "activations": ExecutionParameter(type=str),
         "checkpoint_fingerprint": ExecutionParameter(type=str),
         "code_fingerprint": ExecutionParameter(type=str),
     }
@@ -26,24 +28,36 @@ class CheckpointConverterSpec(ComponentSpec):
 
 
 class CheckpointConverter(base_component.BaseComponent):
-    """Converts a checkpoint in the published PyTorch layout to a model directory.
+    """Converts a published checkpoint to a model directory.
 
     Example:
       >>> converter = CheckpointConverter(checkpoint="checkpoints/wav2vec2-base", checkpoint_fingerprint=sha256)
       >>> trainer = Trainer(base_model=converter.outputs["model"], …)
 
     Args:
-      checkpoint: The directory with `config.json` and `model.safetensors`.
-      checkpoint_fingerprint: A hash of its content, so that a changed checkpoint is not served from the cache.
+      checkpoint: A directory, a file of weights, or `hf://owner/name@commit`.
+      checkpoint_fingerprint: A hash of its content and of `activations`, so that what has changed is not served from
+        the cache.
+      language: The language of an MMS model whose adapter is to be used; None for that of the checkpoint itself.
+      activations: A file of reference activations that the model must reproduce; None for none.
     """
 
     SPEC_CLASS = CheckpointConverterSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(self, checkpoint: str, checkpoint_fingerprint: str) -> None:
+    def __init__(
+        self,
+        checkpoint: str,
+        checkpoint_fingerprint: str,
+        language: str | None = None,
+        activations: str | None = None,
+    ) -> None:
         super().__init__(
             CheckpointConverterSpec(
                 checkpoint=checkpoint,
+                # TFX keeps no property without a value.
+                language=language or "",
+                activations=activations or "",
                 checkpoint_fingerprint=checkpoint_fingerprint,
                 code_fingerprint=code_fingerprint("components.checkpoint_converter", "model"),
                 model=types.Channel(type=standard_artifacts.Model),

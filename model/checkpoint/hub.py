@@ -111,7 +111,7 @@ def parse_hub_reference(text: str) -> HubReference:
     )
     if not text.startswith(SCHEME) or not is_name or not is_revision or "--" in path or path.endswith(".git"):
         raise UsageError(
-            f"A checkpoint on the hub is named {SCHEME}owner/name or {SCHEME}owner/name@revision, with a branch, tag or"
+            f"--checkpoint must be {SCHEME}owner/name or {SCHEME}owner/name@revision, with a branch, tag or"
             f" commit for revision, and not {text!r}; correct the name."
         )
     return HubReference(*parts, revision=revision or None)

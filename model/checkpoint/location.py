@@ -23,6 +23,7 @@ _BESIDE = (
     "vocab.json",
     "preprocessor_config.json",
     "tokenizer_config.json",
+    "added_tokens.json",
     "dict.ltr.txt",
 )
 
@@ -42,6 +43,11 @@ class CheckpointFiles:
     directory: Path
     weights: Path
     revision: str = ""
+
+    @property
+    def pinned(self) -> str:
+        """What names these very files, now and later: a path, or the address on the Hub with the commit."""
+        return f"{self.name}@{self.revision}" if self.revision else str(self.weights)
 
     @property
     def description(self) -> list[Path]:

@@ -1,8 +1,8 @@
 """A published checkpoint, read: its architecture, vocabulary and preprocessing, and where each of its tensors lies.
 
-Three layouts exist: that of Hugging Face transformers (`config.json` beside the weights, which may be sharded), that of
-fairseq (one `.pt` with everything in it), and that of the GSoC'21 project (`config.json` with its own field names beside
-`tf_model.h5`).
+Three layouts exist: that of Hugging Face transformers (`config.json` beside the weights, which may be sharded), that
+of fairseq (one `.pt` with everything in it), and that of the GSoC'21 project (`config.json` with its own field names
+beside `tf_model.h5`).
 """
 
 from __future__ import annotations
@@ -162,7 +162,8 @@ def _read_ancestor(files: CheckpointFiles) -> PublishedCheckpoint:
     if not is_ancestor_config(fields):
         raise CheckpointError(
             f"{files.weights} is read in the form of the GSoC'21 project only, whose config.json has fields such as"
-            f" num_heads and kernal_sizes, and the one in {files.directory} has not; save the checkpoint as safetensors."
+            f" num_heads and kernal_sizes, and the one in {files.directory} has not; save the checkpoint as"
+            " safetensors."
         )
     config = Wav2Vec2Config.from_published(ancestor_fields(fields, str(files.directory / "config.json")))
     tensors = read_keras_h5(files.weights)

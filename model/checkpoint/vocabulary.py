@@ -1,4 +1,4 @@
-"""The vocabulary of a checkpoint, brought to one form: the blank is `<pad>`, the unknown token `<unk>`, words part at `|`.
+"""The vocabulary of a checkpoint in one form: the blank is `<pad>`, the unknown token `<unk>`, words part at `|`.
 
 Published checkpoints name these as they like: fine-tuned ones often say `[PAD]` and `[UNK]`, and keep tokens that were
 added later in `added_tokens.json`; MMS models have a vocabulary for each language.
@@ -105,8 +105,8 @@ def _of_language(
     chosen = language or tokenizer.get("target_lang") or _DEFAULT_LANGUAGE
     if chosen not in value:
         raise UsageError(
-            f"--language must be one of the {len(value)} languages in {path}, such as {', '.join(sorted(value)[:5])}, not"
-            f" {chosen!r}."
+            f"--language must be one of the {len(value)} languages in {path}, such as {', '.join(sorted(value)[:5])},"
+            f" not {chosen!r}."
         )
     return _ids(value[chosen], path)
 
@@ -118,9 +118,7 @@ def _ids(value: dict[str, Any], path: Path) -> dict[str, int]:
     return dict(value)
 
 
-def _in_one_form(
-    ids: dict[str, int], config: Wav2Vec2Config, tokenizer: Mapping[str, Any], path: Path
-) -> Vocabulary:
+def _in_one_form(ids: dict[str, int], config: Wav2Vec2Config, tokenizer: Mapping[str, Any], path: Path) -> Vocabulary:
     token_by_id = {index: token for token, index in ids.items()}
     blank = config.pad_token_id
     if blank in token_by_id and ids.get(PAD_TOKEN, blank) == blank:

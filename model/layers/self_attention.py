@@ -53,7 +53,8 @@ class SelfAttention(keras.layers.Layer):
         if key_bias is not None:
             scores = scores + ops.cast(key_bias, scores.dtype)
         # Keras' softmax warns of an utterance with a single frame, which is nothing to warn of.
-        weights = ops.cast(tf.nn.softmax(ops.cast(scores, "float32"), axis=-1), self.compute_dtype)
+        scores: Any = ops.cast(scores, "float32")
+        weights = ops.cast(tf.nn.softmax(scores, axis=-1), self.compute_dtype)
         context = ops.matmul(self.dropout(weights, training=training), value)
         shape = ops.shape(hidden)
         merged = ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (shape[0], shape[1], self.config.hidden_size))

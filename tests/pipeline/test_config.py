@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from components.checkpoint_converter.settings import CheckpointSettings
 from components.wer_evaluator.settings import GateSettings
 from model.errors import ConfigurationError
 from model.settings import from_json, to_json
@@ -37,8 +38,10 @@ def test_another_corpus_is_another_pipeline(tmp_path):
     assert re.fullmatch(r"local-my-corpus-2-[0-9a-f]{6}", config.pipeline_name)
     other = load_config("local").with_sources(str(tmp_path / "elsewhere" / "My Corpus (2)"), None)
     assert other.pipeline_name != config.pipeline_name, "two places are two corpora"
-    assert config.checkpoint == "tiny"
-    assert config.with_sources(None, "elsewhere").checkpoint == "elsewhere"
+    assert config.checkpoint == CheckpointSettings("tiny")
+    other = config.with_sources(None, "elsewhere", "fra")
+    assert other.checkpoint == CheckpointSettings("elsewhere", language="fra")
+    assert other.with_sources(None, "tiny").checkpoint == CheckpointSettings("tiny"), "nothing of the other is kept"
 
 
 def minimal(**changes):
@@ -51,7 +54,6 @@ def minimal(**changes):
     ("changes", "message"),
     [
         ({"name": "My Run"}, "name must be small letters, digits, '-' and '_', a letter or digit first, not 'My Run'"),
-        ({"checkpoint": ""}, "checkpoint must be 'tiny' or a directory; it is empty"),
         (
             {"train": TrainingSettings(steps=1, max_samples=600_000)},
             "train.max_samples must be ingest.max_samples, 560000, at most, not 600000",
@@ -61,6 +63,10 @@ def minimal(**changes):
 def test_impossible_values_are_refused(changes, message):
     with pytest.raises(ConfigurationError, match=message):
         minimal(**changes)
+    with pytest.raises(ConfigurationError, match=r"checkpoint\.source must be 'tiny', a directory, a file, or hf://"):
+        CheckpointSettings("")
+    with pytest.raises(ConfigurationError, match=r"checkpoint\.language must be left out or say something"):
+        CheckpointSettings(language="")
     with pytest.raises(ConfigurationError, match=r"corpus\.source must be 'synthetic' or a directory; it is empty"):
         CorpusConfig(source="")
 

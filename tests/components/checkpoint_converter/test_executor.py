@@ -1,5 +1,6 @@
 """CheckpointConverter writes the model directory where Trainer looks for it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,14 @@ def model_artifact(tmp_path):
 
 def test_the_model_directory_is_below_format_serving(tmp_path):
     artifact = model_artifact(tmp_path)
-    Executor().Do({}, {"model": [artifact]}, {"checkpoint": str(GOLDEN)})
+    Executor().Do({}, {"model": [artifact]}, properties(GOLDEN))
     loaded = load_model(tmp_path / "model" / "Format-Serving")
-    assert loaded.config.hidden_size == 24
+    assert loaded.config.hidden_size == 16
     assert artifact.get_string_custom_property("model_digest") == loaded.digest
+    assert artifact.get_string_custom_property("head") == "ctc"
+    report = json.loads(artifact.get_string_custom_property("conversion_report"))
+    assert report == json.loads((tmp_path / "model" / "Format-Serving" / "conversion_report.json").read_text())
+    assert {row["variable"] for row in report["tensors"]} == set(loaded.model.named_weights())
     assert artifact.get_string_custom_property("source_checkpoint") == "group_post_norm"
     assert artifact.get_string_custom_property("source_sha256") == sha256_of_file(GOLDEN / "model.safetensors")
 
@@ -32,5 +37,20 @@ def test_the_model_directory_is_below_format_serving(tmp_path):
 def test_a_checkpoint_without_weights_is_an_error(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "config.json").write_text("{}")
-    with pytest.raises(CheckpointError, match="must hold model.safetensors, and does not"):
-        Executor().Do({}, {"model": [model_artifact(tmp_path)]}, {"checkpoint": str(tmp_path / "empty")})
+    with pytest.raises(CheckpointError, match=r"must hold its weights, one of model.safetensors, .* and does not"):
+        Executor().Do({}, {"model": [model_artifact(tmp_path)]}, properties(tmp_path / "empty"))
+
+
+def test_the_model_must_give_the_reference_activations(tmp_path):
+    artifact = model_artifact(tmp_path)
+    Executor().Do({}, {"model": [artifact]}, properties(GOLDEN, activations=str(GOLDEN / "reference.npz")))
+    parity = json.loads(artifact.get_string_custom_property("conversion_report"))["parity"]
+    assert parity["modules"] == 40
+    assert parity["max_absolute"] < 1e-5
+    other = str(GOLDEN.parent / "group_pre_norm" / "reference.npz")
+    with pytest.raises(CheckpointError, match="must give the activations in .*group_pre_norm"):
+        Executor().Do({}, {"model": [artifact]}, properties(GOLDEN, activations=other))
+
+
+def properties(checkpoint, **values):
+    return {"checkpoint": str(checkpoint), "language": "", "activations": "", **values}
