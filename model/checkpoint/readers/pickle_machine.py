@@ -22,7 +22,7 @@ from model.checkpoint.readers.pickle_input import PickleInput
 from model.checkpoint.readers.pickled_object import PickledName, PickledObject
 from model.errors import CheckpointError
 
-MAX_CONTAINERS = 1_000_000
+MAX_CONTAINERS = 250_000  # a tensor takes eight; the largest checkpoints, with an optimiser, have some 30 000
 MAX_DEPTH = 200  # so that whoever walks or prints the result stays far from Python's limit of recursion
 _MAX_INTEGER_BYTES = 255
 _KEY_TYPES = (str, PickledName, int, float, bool, type(None), bytes)

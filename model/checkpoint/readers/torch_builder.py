@@ -53,8 +53,8 @@ _OTHER_NAMES = frozenset(
         "_codecs.encode",
         *_TENSOR_TYPES,
         *_DICTS,
-        # From here on nothing is done with the name: a call of it becomes a PickledObject. None of these could do harm
-        # if it were called; that they are listed keeps out of a result what no checkpoint has.
+        # From here on nothing is done with the name: a call of it becomes a PickledObject. The list keeps
+        # out of a result what no checkpoint has.
         *(f"builtins.{name}" for name in ("set", "frozenset", "list", "tuple", "str", "int", "float", "bool", "bytes")),
         *(f"builtins.{name}" for name in ("object", "bytearray", "complex", "slice", "range")),
         "argparse.Namespace",
@@ -67,13 +67,15 @@ _OTHER_NAMES = frozenset(
         "numpy.ndarray",
         *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("scalar", "_reconstruct")),
         *(f"pathlib.{name}" for name in ("Path", "PosixPath", "PurePath", "PurePosixPath", "WindowsPath")),
-        "typing.Any",
-        "typing.Optional",
-        "typing.Union",
+        # Python writes `List[str]` as `getitem(List, str)`, and the type of None as `type(None)`.
+        "_operator.getitem",
+        "builtins.type",
     ]
 )
-_OTHER_PREFIXES = ("fairseq.", "omegaconf.")
+_OTHER_PREFIXES = ("fairseq.", "omegaconf.", "typing.")
+# Python 3 writes these in protocol 2 as well.
 _MODULES_OF_PYTHON_2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}
+_BUILTINS_OF_PYTHON_2 = {"builtins.long": "builtins.int", "builtins.unicode": "builtins.str"}
 # Weights that are used twice lie in one storage, and both tensors are read. More than a few times is an attack: each
 # tensor would be as large as the file.
 _MAX_GROWTH = 8
@@ -100,6 +102,7 @@ class TorchBuilder:
     def find(self, module: str, name: str) -> PickledName | None:
         """Returns a name that is on the list, or None."""
         full = f"{_MODULES_OF_PYTHON_2.get(module, module)}.{name}"
+        full = _BUILTINS_OF_PYTHON_2.get(full, full)
         tables = (_STORAGE_DTYPES, _REBUILD_TENSOR, _WRAP_TENSOR, _DTYPE_NAMES, _OTHER_NAMES)
         listed = any(full in table for table in tables) or full.startswith(_OTHER_PREFIXES)
         return PickledName(full) if listed and _NAME.fullmatch(full) else None

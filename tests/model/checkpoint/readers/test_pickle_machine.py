@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import typing
 
 import pytest
 
@@ -204,13 +205,22 @@ def test_the_size_is_limited(run):
     "call",
     [
         b"c_codecs\nencode\nq\x01(X\x00\x00\x04\x00" + b"a" * 2**18 + b"X\x06\x00\x00\x00latin1tq\x02R0",
-        b"ccollections\nOrderedDict\nq\x01]q\x03(" + b"K\x01K\x02\x86" * 2**18 + b"e\x85q\x02R0",
+        b"ccollections\nOrderedDict\nq\x01}("
+        + b"".join(b"J" + key.to_bytes(4, "little") + b"N" for key in range(2**18))
+        + b"u\x85q\x02R0",
     ],
 )
 def test_a_value_is_not_copied_again_and_again(call, run):
     run(b"\x80\x02" + call + b"h\x01h\x02R0" * 3 + b"N.")
     with pytest.raises(CheckpointError, match="its calls may copy 1048576 values in all, and copy more"):
         run(b"\x80\x02" + call + b"h\x01h\x02R0" * 4 + b"N.")
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_types_of_the_fields_of_a_configuration(protocol, run):
+    mapping, nothing = run(pickle.dumps([typing.Dict[str, int], type(None)], protocol))  # noqa: UP006 — as fairseq has it
+    assert (mapping.type, mapping.arguments) == ("_operator.getitem", ("typing.Dict", ("builtins.str", "builtins.int")))
+    assert (nothing.type, nothing.arguments) == ("builtins.type", (None,))
 
 
 def test_a_storage_alone_is_refused(pickles, run):
