@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import typing
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,6 +39,10 @@ Activation = Literal[
     "tanh",
 ]
 ModelType = Literal["wav2vec2", "hubert"]
+# More than any model has, so that a false description can ask for no work without end.
+_MAX_LAYERS = 1_000
+_MAX_SIZE = 1_000_000
+
 # What stands on the backbone: nothing, the quantizer and projections of pre-training, or a CTC head.
 Head = Literal["none", "pretraining", "ctc"]
 
@@ -125,6 +130,13 @@ class Wav2Vec2Config:
             "conv_dim, conv_kernel and conv_stride must name the same number of layers, at least one; they name"
             f" {len(self.conv_dim)}, {len(self.conv_kernel)} and {len(self.conv_stride)}.",
         )
+        for name in ("num_hidden_layers", "num_adapter_layers"):
+            value = getattr(self, name)
+            settings.require(value <= _MAX_LAYERS, f"{name} must be at most {_MAX_LAYERS}, not {value}.")
+        settings.require(
+            len(self.conv_dim) <= _MAX_LAYERS,
+            f"conv_dim must name at most {_MAX_LAYERS} layers, and names {len(self.conv_dim)}.",
+        )
         for name in (
             "vocab_size",
             "hidden_size",
@@ -140,8 +152,20 @@ class Wav2Vec2Config:
             "num_codevector_groups",
             "codevector_dim",
             "proj_codevector_dim",
+            "mask_time_length",
+            "mask_feature_length",
         ):
-            settings.require(getattr(self, name) >= 1, f"{name} must be at least 1, not {getattr(self, name)}.")
+            value = getattr(self, name)
+            settings.require(value >= 1, f"{name} must be at least 1, not {value}.")
+            settings.require(value <= _MAX_SIZE, f"{name} must be at most {_MAX_SIZE}, not {value}.")
+        for name in ("num_negatives", "mask_time_min_masks", "mask_feature_min_masks"):
+            settings.require(getattr(self, name) >= 0, f"{name} must be at least 0, not {getattr(self, name)}.")
+        for name in ("layer_norm_eps", "contrastive_logits_temperature"):
+            value = getattr(self, name)
+            settings.require(0 < value < math.inf, f"{name} must be a number above 0, not {value}.")
+        for name in ("initializer_range", "diversity_loss_weight"):
+            value = getattr(self, name)
+            settings.require(0 <= value < math.inf, f"{name} must be a number, at least 0, not {value}.")
         for name in ("num_attention_heads", "num_conv_pos_embedding_groups"):
             settings.require(
                 self.hidden_size % getattr(self, name) == 0,
@@ -154,7 +178,9 @@ class Wav2Vec2Config:
         )
         for name in ("output_hidden_size", "adapter_attn_dim"):
             value = getattr(self, name)
-            settings.require(value is None or value >= 1, f"{name} must be at least 1, or null, not {value}.")
+            settings.require(
+                value is None or 1 <= value <= _MAX_SIZE, f"{name} must be 1 to {_MAX_SIZE}, or null, not {value}."
+            )
         settings.require(
             self.add_adapter or self.output_hidden_size in (None, self.hidden_size),
             f"output_hidden_size must be hidden_size, {self.hidden_size}, where there is no adapter to change it; it is"
@@ -170,7 +196,11 @@ class Wav2Vec2Config:
             "feat_proj_layer_norm=false and conv_pos_batch_norm=true must be left to model_type 'hubert'.",
         )
         for name in ("conv_dim", "conv_kernel", "conv_stride"):
-            settings.require(min(getattr(self, name)) >= 1, f"{name} must hold numbers ≥ 1, not {getattr(self, name)}.")
+            numbers = getattr(self, name)
+            settings.require(
+                min(numbers) >= 1 and max(numbers) <= _MAX_SIZE,
+                f"{name} must hold numbers from 1 to {_MAX_SIZE}, not {numbers}.",
+            )
         for name in (
             "hidden_dropout",
             "activation_dropout",
@@ -209,6 +239,9 @@ class Wav2Vec2Config:
             return settings.from_mapping(cls, fields, "config.json")
         except ConfigurationError as error:
             raise CheckpointError(str(error)) from error
+        except OverflowError as error:
+            # A whole number beyond what a float can hold.
+            raise CheckpointError(f"config.json must hold numbers of a sensible size: {error}.") from error
 
     @classmethod
     def from_file(cls, path: str | Path) -> Wav2Vec2Config:
@@ -219,7 +252,7 @@ class Wav2Vec2Config:
         """
         try:
             value = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise CheckpointError(f"{path} must be a model's config.json: {error}.") from error
         if not isinstance(value, dict):
             raise CheckpointError(f"{path} must hold a JSON object, not {type(value).__name__}.")

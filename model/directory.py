@@ -127,12 +127,12 @@ def load_model(directory: str | Path, padding: str = "masked") -> LoadedModel:
     manifest = read_manifest(root)
     config = Wav2Vec2Config.from_file(root / "config.json")
     head = manifest.get("head", "ctc")
-    if head not in MODEL_BY_HEAD:
+    if not isinstance(head, str) or head not in MODEL_BY_HEAD:
         raise CheckpointError(
             f"{root / MANIFEST_FILE} must name the head 'ctc', 'pretraining' or 'none', not {head!r}."
         )
     vocabulary = Vocabulary.from_file(root / "vocab.json") if head == "ctc" else None
-    preprocessor = json.loads((root / "preprocessor_config.json").read_text(encoding="utf-8"))
+    preprocessor = _read_preprocessor(root / "preprocessor_config.json")
     model = MODEL_BY_HEAD[head](config, padding=padding)  # pyright: ignore[reportArgumentType] — checked there
     try:
         model.load_weights(root / WEIGHTS_FILE)
@@ -141,6 +141,16 @@ def load_model(directory: str | Path, padding: str = "masked") -> LoadedModel:
             f"{root / WEIGHTS_FILE} must hold the weights of the architecture in config.json: {error}."
         ) from error
     return LoadedModel(model, config, vocabulary, preprocessor, manifest)
+
+
+def _read_preprocessor(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} must be a JSON object: {error}.") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} must hold a JSON object, not {type(value).__name__}.")
+    return value
 
 
 def read_manifest(directory: str | Path) -> dict[str, Any]:
@@ -154,7 +164,9 @@ def read_manifest(directory: str | Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         files = dict(manifest["files"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        # What every later step asks for.
+        _ = manifest["model_digest"], files[WEIGHTS_FILE], files["config.json"], files["preprocessor_config.json"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(
             f"A model directory must hold a whole {MANIFEST_FILE}, and {root} does not: {error!r}; convert or train"
             " the model again."

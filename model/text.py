@@ -68,8 +68,9 @@ class Vocabulary:
           CheckpointError: the ids are not 0 … n − 1, each once, or there is no `<pad>`.
         """
         ids = sorted(id_by_token.values())
-        if ids != list(range(len(ids))):
-            raise CheckpointError(f"The ids of a vocabulary must be 0 to {len(ids) - 1}, each once, not {ids}.")
+        if ids != list(range(len(ids))) or not all(type(index) is int for index in ids):
+            shown = f"[{', '.join(map(repr, ids[:10]))}{', …' if len(ids) > 10 else ''}]"
+            raise CheckpointError(f"The ids of a vocabulary must be 0 to {len(ids) - 1}, each once, not {shown}.")
         if PAD_TOKEN not in id_by_token:
             raise CheckpointError(f"A vocabulary must hold the token {PAD_TOKEN!r}, the CTC blank; it holds none.")
         tokens = tuple(token for token, _ in sorted(id_by_token.items(), key=lambda item: item[1]))
@@ -84,7 +85,7 @@ class Vocabulary:
         """
         try:
             return cls.from_mapping(json.loads(Path(path).read_text(encoding="utf-8")))
-        except (OSError, ValueError, AttributeError, TypeError) as error:
+        except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
             raise CheckpointError(f"{path} must be a vocabulary, a JSON object of id by token: {error}.") from error
 
     def to_mapping(self) -> dict[str, int]:

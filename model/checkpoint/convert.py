@@ -11,7 +11,7 @@ import numpy as np
 from model.checkpoint import table
 from model.checkpoint.readers.stored_tensor import StoredTensor
 from model.checkpoint.source import PublishedCheckpoint, read_checkpoint
-from model.errors import CheckpointError
+from model.errors import CheckpointError, ConfigurationError
 
 REPORT_FILE = "conversion_report.json"
 
@@ -51,7 +51,10 @@ def convert_checkpoint(
     checkpoint = read_checkpoint(source, language)
     require_replaceable(output_dir, MANIFEST_FILE, checkpoint.files.directory)
     applied = match(checkpoint)
-    model = MODEL_BY_HEAD[checkpoint.head](checkpoint.config)
+    try:
+        model = MODEL_BY_HEAD[checkpoint.head](checkpoint.config)
+    except ConfigurationError as error:
+        raise CheckpointError(str(error)) from error
     assign(model, checkpoint, applied)
     report = conversion_report(checkpoint, applied)
     if activations is not None:
@@ -70,14 +73,15 @@ def convert_checkpoint(
 
 
 def match(checkpoint: PublishedCheckpoint) -> dict[str, tuple[str, table.Row]]:
-    """Finds the tensor of each row of the table.
+    """Finds the tensor of each row of the table; no model is built for it, whose size a false description could set.
 
     Returns:
       The name of the tensor in the file and its row, by variable; a variable whose tensor may be missing, and is, has
       the empty name.
 
     Raises:
-      CheckpointError: a row finds no tensor, or a tensor is used by no row and is not one that may be left out.
+      CheckpointError: a row finds no tensor, a tensor is used by no row and is not one that may be left out, or a
+        shape or a dtype does not fit.
     """
     applied: dict[str, tuple[str, table.Row]] = {}
     missing: list[str] = []
@@ -102,6 +106,9 @@ def match(checkpoint: PublishedCheckpoint) -> dict[str, tuple[str, table.Row]]:
             f"Every tensor of the checkpoint {checkpoint.files.name} must have its place in the model;"
             f" these have none: {_names(extra)}; does its description belong to these weights?"
         )
+    for name, row in applied.values():
+        if name:
+            _require_fit(name, checkpoint.tensors[name], row, checkpoint)
     return applied
 
 
@@ -109,7 +116,7 @@ def assign(model: Any, checkpoint: PublishedCheckpoint, applied: Mapping[str, tu
     """Gives every variable of the model its tensor, one after the other, so that one at a time is in memory twice.
 
     Raises:
-      CheckpointError: a dtype or a shape does not fit, a value is not finite, or a variable would stay as it was.
+      CheckpointError: a value is not finite, or a variable would stay as it was.
     """
     variables = model.named_weights()
     for name, row in applied.values():
@@ -117,21 +124,12 @@ def assign(model: Any, checkpoint: PublishedCheckpoint, applied: Mapping[str, tu
         if not name:
             variable.assign(np.zeros(variable.shape, np.float32))
             continue
-        stored = checkpoint.tensors[name]
-        expected = table.source_shape(row.axes, tuple(variable.shape))
-        if stored.shape != expected:
-            raise CheckpointError(
-                f"The tensor {name} must have the shape {list(expected)} that the description of the model asks for;"
-                f" in {checkpoint.files.name} it has {list(stored.shape)}."
-            )
-        variable.assign(table.to_ours(row.axes, _values(name, stored, checkpoint)))
+        variable.assign(table.to_ours(row.axes, _values(name, checkpoint)))
     if variables:
         raise CheckpointError(f"Every variable of the model must be set; these are not: {_names(sorted(variables))}.")
 
 
-def conversion_report(
-    checkpoint: PublishedCheckpoint, applied: Mapping[str, tuple[str, table.Row]]
-) -> dict[str, Any]:
+def conversion_report(checkpoint: PublishedCheckpoint, applied: Mapping[str, tuple[str, table.Row]]) -> dict[str, Any]:
     """Returns the report: the source, and the table as it was applied, as plain JSON values."""
     from model.storage import release_digest, sha256_of_file
 
@@ -163,12 +161,20 @@ def conversion_report(
     }
 
 
-def _values(name: str, stored: StoredTensor, checkpoint: PublishedCheckpoint) -> np.ndarray[Any, Any]:
+def _require_fit(name: str, stored: StoredTensor, row: table.Row, checkpoint: PublishedCheckpoint) -> None:
+    if stored.shape != row.source_shape:
+        raise CheckpointError(
+            f"The tensor {name} must have the shape {list(row.source_shape)} that the description of the model asks"
+            f" for; in {checkpoint.files.name} it has {list(stored.shape)}."
+        )
     if stored.dtype not in _DTYPES:
         raise CheckpointError(
             f"The tensor {name} of {checkpoint.files.name} must be one of {', '.join(_DTYPES)}, not {stored.dtype}."
         )
-    values = stored.read().astype(np.float32, copy=False)
+
+
+def _values(name: str, checkpoint: PublishedCheckpoint) -> np.ndarray[Any, Any]:
+    values = checkpoint.tensors[name].read().astype(np.float32, copy=False)
     if not np.isfinite(values).all():
         raise CheckpointError(f"The tensor {name} of {checkpoint.files.name} must be finite; it holds NaN or infinity.")
     return values

@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,18 @@ MAX_ABSOLUTE = 1e-4
 MAX_RELATIVE = 1e-5
 
 _OUTPUT = "output:"
+# What NumPy and zipfile say of files that are damaged, or something else.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _RENAMED = (
     (re.compile(r"feature_extractor/conv_(\d+)$"), r"feature_extractor/conv_layers/\1/conv"),
     (re.compile(r"feature_extractor/norm_(\d+)$"), r"feature_extractor/conv_layers/\1/layer_norm"),
@@ -154,19 +167,31 @@ def _published_name(path: str, model: Any) -> str:
 
 def _read(path: str | Path) -> dict[str, np.ndarray[Any, Any]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise ValueError("it holds a single array")  # noqa: TRY004 — a mistake of the file's, not of the program's
+        with file:
             reference = {name.removeprefix(_OUTPUT): file[name] for name in file if name.startswith(_OUTPUT)}
             waveform = file["waveform"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise CheckpointError(
             f"{path} must be reference activations, an .npz file with waveform and output:<module> arrays: {error}."
         ) from error
-    if not reference or waveform.ndim != 1 or waveform.dtype != np.float32:
+    strange = [name for name, value in reference.items() if not _is_float(value)]
+    if strange:
+        raise CheckpointError(f"{path} must hold numbers with a fraction as output:{strange[0]}, and does not.")
+    if not reference or not _is_float(waveform) or waveform.ndim != 1 or waveform.dtype != np.float32:
         raise CheckpointError(
             f"{path} must hold waveform, float32 [samples], and output:<module> arrays; it holds"
-            f" {len(reference)} of these and a waveform of {waveform.dtype} {list(waveform.shape)}."
+            f" {len(reference)} of these and a waveform of {getattr(waveform, 'dtype', 'bytes')}"
+            f" {list(getattr(waveform, 'shape', ()))}."
         )
     return {"waveform": waveform, **reference}
+
+
+def _is_float(value: Any) -> bool:
+    # A member of the archive that is no array comes as bytes.
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
 def _difference(

@@ -34,7 +34,7 @@ def write_published(
         row.sources[0]: table.to_published(row.axes, np.asarray(variables[row.variable].numpy(), np.float32))
         for row in table.rows(model.config, model.head)
         # transformers knows no masking vector where nothing is masked.
-        if not row.optional
+        if model.config.has_mask_vector or not row.variable.endswith("masked_spec_embed")
     }
     with replacing_directory(output_dir) as directory:
         (directory / "model.safetensors").write_bytes(safetensors.numpy.save(tensors, metadata={"format": "pt"}))

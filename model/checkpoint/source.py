@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from model.checkpoint.json_object import read_json_object
 from model.checkpoint.location import CheckpointFiles, find_checkpoint
 from model.checkpoint.readers.stored_tensor import StoredTensor
 from model.checkpoint.table import SourceLayout
@@ -177,13 +178,7 @@ def _read_config(directory: Path) -> dict[str, Any]:
     path = directory / "config.json"
     if not path.is_file():
         raise CheckpointError(f"The checkpoint {directory} must hold config.json, and does not; download it again.")
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} must be a model's config.json: {error}.") from error
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{path} must hold a JSON object, not {type(value).__name__}.")
-    return value
+    return read_json_object(path)
 
 
 def _state_dict(content: Any, path: Path) -> dict[str, StoredTensor]:
@@ -225,25 +220,24 @@ def _with_adapter(
         from model.checkpoint.readers.torch_file import read_torch
 
         adapter = _state_dict(read_torch(path), path)
-    strange = sorted(name for name in adapter if name not in tensors)
-    if strange or "lm_head.weight" not in adapter:
+    # All of them: what stayed behind would be of another language.
+    of_language = {name for name in tensors if ".adapter_layer." in name or name.startswith("lm_head.")}
+    strange, missing = sorted(set(adapter) - set(tensors)), sorted((of_language | {"lm_head.weight"}) - set(adapter))
+    if strange or missing:
+        problem = f"holds {', '.join(strange[:3])}" if strange else f"does not hold {', '.join(missing[:3])}"
         raise CheckpointError(
-            f"{path} must hold the adapter layers and the lm_head of the checkpoint beside it, and holds"
-            f" {', '.join(strange[:3]) or 'no lm_head.weight'}; download it again."
+            f"{path} must hold the adapter layers and the lm_head of the checkpoint beside it, and nothing else; it"
+            f" {problem}; download it again."
         )
-    return {**tensors, **adapter}, {**fields, "vocab_size": adapter["lm_head.weight"].shape[0]}
+    # A head of no rows is refused with the configuration.
+    return {**tensors, **adapter}, {**fields, "vocab_size": next(iter(adapter["lm_head.weight"].shape), 0)}
 
 
 def _read_preprocessor(directory: Path) -> dict[str, Any]:
     path = directory / "preprocessor_config.json"
     if not path.exists():
         return dict(DEFAULT_PREPROCESSOR)
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} must be a JSON object: {error}.") from error
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{path} must hold a JSON object, not {type(value).__name__}.")
+    value = read_json_object(path)
     rate_hz = value.get("sampling_rate", 16000)
     if rate_hz != 16000:
         raise CheckpointError(f"{path} must have sampling_rate 16000, which the corpus has, not {rate_hz!r}.")
