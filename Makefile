@@ -55,7 +55,7 @@ reference: $(REFERENCE_STAMP) ## Makes .venv-reference: Python 3.11 with PyTorch
 parity: $(STAMP) $(REFERENCE_STAMP) ## Compares the model with PyTorch's, module by module.
 	@.venv/bin/python tests/golden/parity.py --reference-python .venv-reference/bin/python $(ARGS)
 
-bench: $(STAMP) ## Runs every benchmark; the last line of each is a JSON object of its claims.
+bench: $(STAMP) $(REFERENCE_STAMP) ## Runs every benchmark; the last line of each is a JSON object of its claims.
 	@shopt -s nullglob
 	scripts=(benchmarks/[a-z]*.py)
 	if [ $${#scripts[@]} -eq 0 ]; then echo "There are no benchmarks yet."; fi

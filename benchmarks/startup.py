@@ -9,9 +9,7 @@ anew, round by round in turn. The last line is one JSON object.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -20,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from _measuring import claim, finish
 
 TENSORFLOW = """
 import sys
@@ -60,17 +59,7 @@ def main() -> int:
         "transcribe_seconds": claim(medians["transcribe"], 2.0),
         "transcribe_vs_tensorflow": claim(medians["transcribe"] / medians["tensorflow"], 1.0),
     }
-    conditions = {"cpu": cpu(), "cores": os.cpu_count(), "rounds": rounds}
-    print(json.dumps({"claims": claims, "conditions": conditions}))
-    return 0 if all(entry["holds"] for entry in claims.values()) else 1
-
-
-def cpu() -> str:
-    """Returns what the machine says that its processor is."""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
+    return finish(claims, {"rounds": rounds})
 
 
 def release(root: Path) -> None:
@@ -101,11 +90,6 @@ def timed(command: list[str]) -> float:
     start = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
     return time.perf_counter() - start
-
-
-def claim(value: float, bound: float) -> dict[str, float | bool]:
-    """Returns a claim as the README's table reads it."""
-    return {"value": round(value, 3), "bound": bound, "holds": value <= bound}
 
 
 if __name__ == "__main__":

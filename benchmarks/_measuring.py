@@ -1,0 +1,33 @@
+"""What the benchmarks share: claims, conditions, memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+REFERENCE_PYTHON = Path(__file__).parents[1] / ".venv-reference" / "bin" / "python"
+
+
+def claim(value: float, bound: float) -> dict[str, float | bool]:
+    """Returns a claim as the README's table reads it."""
+    return {"value": round(value, 3), "bound": bound, "holds": value <= bound}
+
+
+def finish(claims: Mapping[str, Mapping[str, Any]], conditions: Mapping[str, Any]) -> int:
+    """Prints the last line, one JSON object; returns 0 if every claim holds."""
+    machine = {"cpu": cpu(), "cores": os.cpu_count()}
+    sys.stdout.write(json.dumps({"claims": claims, "conditions": {**machine, **conditions}}) + "\n")
+    return 0 if all(entry["holds"] for entry in claims.values()) else 1
+
+
+def cpu() -> str:
+    """Returns what the machine says that its processor is."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()

@@ -1,0 +1,99 @@
+"""How long the base model takes, beside PyTorch's, on the same inputs and with the same weights.
+
+    make bench ARGS=
+
+PyTorch (in .venv-reference) makes the base architecture with random weights at its full size; it is converted; then
+three processes take turns, round by round: PyTorch, our model as a graph, and our model compiled by XLA. All compute in
+float32, with as many threads as their library takes by itself. The claim is on the better of graph and XLA. Peak memory
+is that of the whole process during a call. The last line is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from _measuring import REFERENCE_PYTHON, claim, finish
+
+HERE = Path(__file__).parent
+MAKE = HERE.parent / "tests" / "golden" / "wav2vec2" / "make.py"
+CASES = ((50_000, 1), (50_000, 4), (246_000, 1), (246_000, 4))
+OURS = ("graph", "xla")
+
+
+class Worker:
+    """A process that answers requests."""
+
+    def __init__(self, command: list[str]) -> None:
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            env={**os.environ, "PYTHONPATH": str(HERE)},
+        )  # fmt: skip
+        self.answer()
+
+    def answer(self) -> dict[str, Any]:
+        """Waits for the next answer."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self.process.args} ended with {self.process.wait()}; run it alone to see why.")
+        return json.loads(line)
+
+    def run(self, samples: int, batch: int) -> dict[str, Any]:
+        """Runs the model once."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"samples": samples, "batch": batch}) + "\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+
+def main() -> int:
+    """Prints medians, memory and claims; returns 0 if every claim holds."""
+    parser = argparse.ArgumentParser(description="Measures the forward pass of the base model beside PyTorch's.")
+    parser.add_argument("--rounds", type=int, default=7)
+    rounds = parser.parse_args().rounds
+    if not REFERENCE_PYTHON.exists():
+        raise SystemExit("This benchmark needs .venv-reference; make it with: make reference")
+    with tempfile.TemporaryDirectory() as directory:
+        published, converted = Path(directory) / "base", Path(directory) / "model"
+        subprocess.run([REFERENCE_PYTHON, MAKE, "--full", "base", published], check=True, stderr=subprocess.DEVNULL)
+        w2v2 = Path(sys.executable).with_name("w2v2")
+        subprocess.run([w2v2, "convert", published, converted], check=True, stdout=subprocess.DEVNULL)
+        workers = {"pytorch": Worker([str(REFERENCE_PYTHON), str(HERE / "_forward_pytorch.py"), str(published)])}
+        for kind in OURS:
+            workers[kind] = Worker([sys.executable, str(HERE / "_forward_ours.py"), str(converted), kind])
+        claims, memory, largest = {}, {}, 0.0
+        for samples, batch in CASES:
+            name = f"{samples}_batch{batch}"
+            first = {kind: worker.run(samples, batch) for kind, worker in workers.items()}
+            for kind in OURS:
+                pairs = zip(first[kind]["logits"], first["pytorch"]["logits"], strict=True)
+                largest = max(largest, *(abs(ours - theirs) for ours, theirs in pairs))
+            runs = {kind: [] for kind in workers}
+            for _ in range(rounds):
+                for kind, worker in workers.items():
+                    runs[kind].append(worker.run(samples, batch))
+            seconds = {kind: statistics.median(run["seconds"] for run in of_one) for kind, of_one in runs.items()}
+            peaks = {kind: max(run["peak_bytes"] for run in of_one) / 1e9 for kind, of_one in runs.items()}
+            best = min(OURS, key=lambda kind: seconds[kind])
+            for kind in workers:
+                spread = sorted(run["seconds"] for run in runs[kind])
+                print(
+                    f"{samples:>7} × {batch}  {kind:<8}{seconds[kind]:7.3f} s ({spread[0]:.3f} to {spread[-1]:.3f})"
+                    f"{peaks[kind]:6.2f} GB"
+                )
+            claims[f"time_vs_pytorch_{name}"] = claim(seconds[best] / seconds["pytorch"], 1.0)
+            memory[name] = {kind: round(peak, 2) for kind, peak in peaks.items()}
+    print(f"Largest difference of the logits that were compared: {largest:.1e}")
+    return finish(claims, {"rounds": rounds, "peak_memory_gb": memory, "largest_logit_difference": largest})
+
+
+if __name__ == "__main__":
+    sys.exit(main())
