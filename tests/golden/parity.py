@@ -21,7 +21,7 @@ from model.checkpoint.parity import MAX_ABSOLUTE, MAX_RELATIVE, ModuleDifference
 from model.directory import load_model
 
 GOLDEN = Path(__file__).parent / "wav2vec2"
-FULL = ("base", "large", "large-lv60", "xls-r-2b-3-layers", "hubert-xlarge-3-layers")
+FULL = ("base", "large", "large-lv60", "xls-r-1b-3-layers", "xls-r-2b-3-layers-float64", "hubert-xlarge-3-layers")
 
 
 def differences(checkpoint: Path, directory: Path) -> list[ModuleDifference]:
@@ -38,7 +38,7 @@ def show(name: str, found: list[ModuleDifference], modules: bool) -> bool:
     )
     agrees = all(one.agrees for one in found)
     print(
-        f"{name:<24}{len(found):>8}{largest.absolute:>10.1e}{furthest.relative:>10.1e}"
+        f"{name:<28}{len(found):>8}{largest.absolute:>10.1e}{furthest.relative:>10.1e}"
         f"  {'' if agrees else 'FAILS: '}{furthest.name}",
         flush=True,
     )
@@ -55,7 +55,7 @@ def main() -> int:
     parser.add_argument("--full", nargs="*", default=FULL, choices=FULL, help="which to compare at full size")
     arguments = parser.parse_args()
     agree = True
-    print(f"{'model':<24}{'modules':>8}{'absolute':>10}{'relative':>10}  furthest module, relatively")
+    print(f"{'model':<28}{'modules':>8}{'absolute':>10}{'relative':>10}  furthest module, relatively")
     for checkpoint in sorted(path.parent for path in GOLDEN.glob("*/reference.npz")):
         with tempfile.TemporaryDirectory() as directory:
             found = differences(checkpoint, Path(directory))
