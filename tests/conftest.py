@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
+pytest_plugins = ["tests.fake_hub"]
+
 
 def pytest_addoption(parser):
     parser.addoption(

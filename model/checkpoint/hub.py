@@ -24,6 +24,7 @@ from model.checkpoint.hub_library import (
     progress_class,
     quiet_library,
 )
+from model.checkpoint.location import WEIGHTS_FILES
 from model.errors import CheckpointError, DiskFullError, UsageError
 from model.storage import replacing, sha256_of_file
 
@@ -37,14 +38,7 @@ _SMALL_FILES = (
     "preprocessor_config.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
-)
-# Forms of weights, the best first: safetensors can do no harm, and the ancestor's form is the least complete.
-_WEIGHTS_FILES = (
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-    "tf_model.h5",
+    "added_tokens.json",
 )
 _INDEX_SUFFIX = ".index.json"
 _MAX_INDEX_BYTES = 16 << 20
@@ -243,11 +237,11 @@ def _open_cached(reference: HubReference, cache: Path, folder: Path) -> _Reposit
 def _wanted(reference: HubReference, repository: _Repository, language: str | None) -> list[str]:
     """Returns the names of the files that belong to the checkpoint, the small ones first."""
     names = repository.names
-    weights = next((name for name in _WEIGHTS_FILES if name in names), None)
+    weights = next((name for name in WEIGHTS_FILES if name in names), None)
     if weights is None or "config.json" not in names:
         shown = ", ".join(sorted(names)[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
         raise CheckpointError(
-            f"A checkpoint must hold config.json and one of {', '.join(_WEIGHTS_FILES)}, and {reference} holds"
+            f"A checkpoint must hold config.json and one of {', '.join(WEIGHTS_FILES)}, and {reference} holds"
             f" {shown or 'nothing'}; name another repository or revision."
         )
     wanted = [name for name in _SMALL_FILES if name in names] + [weights]

@@ -9,7 +9,8 @@ from model.errors import CheckpointError, UsageError
 
 HUB_PREFIX = "hf://"
 
-# In the order of preference, where a directory holds several.
+# Where a directory or a repository holds several, the best first: safetensors can do no harm, and the ancestor's form
+# is the least complete.
 WEIGHTS_FILES = (
     "model.safetensors",
     "model.safetensors.index.json",

@@ -1,8 +1,15 @@
+from pathlib import Path
+
 import pytest
 
-from model.errors import UsageError
+from model.errors import CheckpointError, UsageError
+from model.pretrained import TINY
 from pipeline.config import load_config
-from pipeline.sources import with_absolute_sources
+from pipeline.sources import find_sources, with_absolute_sources
+from pipeline.workspace import Workspace
+from tests.fake_hub import COMMIT
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "wav2vec2"
 
 
 @pytest.fixture
@@ -56,3 +63,23 @@ def test_a_checkpoint_on_the_hub_keeps_its_address(config):
 def test_other_addresses_are_refused(config, source, message):
     with pytest.raises(UsageError, match=message):
         with_absolute_sources(config.with_sources(None, source))
+
+
+def test_the_commit_of_a_checkpoint_on_the_hub_is_what_the_run_uses(hub, config, tmp_path, make_corpus):
+    hub.files = {path.name: path.read_bytes() for path in TINY.iterdir()}
+    corpus = make_corpus({"train-a": ["1", "2"], "dev-a": ["3"], "test-a": ["4"]})
+    chosen = with_absolute_sources(config.with_sources(str(corpus), "hf://someone/speech"))
+    sources = find_sources(chosen, Workspace(tmp_path / "workspace"))
+    assert sources.checkpoint_path == f"hf://someone/speech@{COMMIT}"
+    assert sources.vocabulary["<pad>"] == 0
+    fetched = len(hub.fetched)
+    again = find_sources(chosen, Workspace(tmp_path / "workspace"))
+    assert again == sources
+    assert len(hub.fetched) == fetched, "the cache has it"
+
+
+def test_a_backbone_without_a_head_is_refused_before_anything_runs(config, tmp_path, make_corpus):
+    corpus = make_corpus({"train-a": ["1", "2"], "dev-a": ["3"], "test-a": ["4"]})
+    chosen = with_absolute_sources(config.with_sources(str(corpus), str(GOLDEN / "pretraining")))
+    with pytest.raises(CheckpointError, match="pretraining must have a CTC head, .* choose one that was fine-tuned"):
+        find_sources(chosen, Workspace(tmp_path / "workspace"))

@@ -10,6 +10,7 @@ from components.checkpoint_converter.executor import Executor
 from model import load_model
 from model.errors import CheckpointError
 from model.storage import sha256_of_file
+from tests.fake_hub import COMMIT
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "wav2vec2" / "group_post_norm"
 
@@ -54,3 +55,18 @@ def test_the_model_must_give_the_reference_activations(tmp_path):
 
 def properties(checkpoint, **values):
     return {"checkpoint": str(checkpoint), "language": "", "activations": "", **values}
+
+
+def test_a_checkpoint_of_the_hub_is_recorded_with_its_commit(hub, tmp_path):
+    hub.files = {path.name: path.read_bytes() for path in GOLDEN.iterdir() if path.suffix != ".npz"}
+    artifact = model_artifact(tmp_path)
+    Executor().Do({}, {"model": [artifact]}, properties("hf://someone/speech@main"))
+    source = json.loads(artifact.get_string_custom_property("conversion_report"))["source"]
+    weights = sha256_of_file(GOLDEN / "model.safetensors")
+    assert source == {
+        "name": "hf://someone/speech", "revision": COMMIT, "layout": "huggingface", "sha256": weights,
+        "files": {"model.safetensors": weights},
+    }  # fmt: skip
+    assert artifact.get_string_custom_property("source_revision") == COMMIT
+    manifest = json.loads((tmp_path / "model" / "Format-Serving" / "MANIFEST.json").read_text())
+    assert manifest["source_checkpoint"] == source
