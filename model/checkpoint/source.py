@@ -32,6 +32,8 @@ DEFAULT_PREPROCESSOR: Mapping[str, Any] = {
     "sampling_rate": 16000,
 }
 
+_ADAPTER_SUFFIXES = (".safetensors", ".bin")
+
 
 @dataclasses.dataclass(frozen=True)
 class PublishedCheckpoint:
@@ -196,12 +198,12 @@ def _shards(index: Path) -> tuple[Path, ...]:
 
 
 def _adapter_file(files: CheckpointFiles, language: str) -> Path:
-    if language.isidentifier() or language.replace("-", "_").isidentifier():
-        for suffix in (".safetensors", ".bin"):
-            path = files.directory / f"adapter.{language}{suffix}"
-            if path.is_file():
-                return path
-    there = sorted(path.name.split(".")[1] for path in files.directory.glob("adapter.*.*"))
+    # Chosen from what is there: the name of a language leads nowhere else.
+    adapters = {path.name: path for suffix in _ADAPTER_SUFFIXES for path in files.directory.glob(f"adapter.*{suffix}")}
+    for suffix in _ADAPTER_SUFFIXES:
+        if f"adapter.{language}{suffix}" in adapters:
+            return adapters[f"adapter.{language}{suffix}"]
+    there = sorted({name.removeprefix("adapter.").rpartition(".")[0] for name in adapters})
     raise UsageError(
         f"--language must be one that {files.name} has an adapter for, not {language!r}; on this machine it has"
         f" {', '.join(there) or 'none'}."
