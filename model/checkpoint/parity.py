@@ -167,10 +167,11 @@ def _published_name(path: str, model: Any) -> str:
 
 def _read(path: str | Path) -> dict[str, np.ndarray[Any, Any]]:
     try:
-        file = np.load(path, allow_pickle=False)
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ValueError("it holds a single array")  # noqa: TRY004 — a mistake of the file's, not of the program's
-        with file:
+        # Opened here: NumPy leaves a file open that it cannot read.
+        with open(path, "rb") as stream:
+            file = np.load(stream, allow_pickle=False)
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise ValueError("it holds a single array")  # noqa: TRY004 — the file is wrong, not the program
             reference = {name.removeprefix(_OUTPUT): file[name] for name in file if name.startswith(_OUTPUT)}
             waveform = file["waveform"]
     except _UNREADABLE as error:
