@@ -40,6 +40,17 @@ class Wav2Vec2Base(keras.Model):
         self.config = config
         self.padding = padding
 
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Creates all variables; the input is `[batch, samples]`. Constructors of subclasses call it."""
+        if self.built:
+            return
+        self.backbone.build(input_shape)
+        self.build_head()
+        self.built = True
+
+    def build_head(self) -> None:
+        """Creates the variables of the head; where there is none, nothing."""
+
     def __call__(self, waveforms: Any, *args: Any, **kwargs: Any) -> Any:
         """Calls the model; see `call`.
 

@@ -40,13 +40,9 @@ class Wav2Vec2CTC(Wav2Vec2Base):
         )
         self.build((None, None))
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Creates all variables; the input is `[batch, samples]`."""
-        if self.built:
-            return
-        self.backbone.build(input_shape)
+    def build_head(self) -> None:
+        """Creates the variables of the linear head."""
         self.lm_head.build((None, None, self.config.output_size))
-        self.built = True
 
     def call(
         self,

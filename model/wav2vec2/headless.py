@@ -26,13 +26,6 @@ class Wav2Vec2Headless(Wav2Vec2Base):
         super().__init__(config, padding, **{"name": "wav2vec2_headless", **kwargs})
         self.build((None, None))
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Creates all variables; the input is `[batch, samples]`."""
-        if self.built:
-            return
-        self.backbone.build(input_shape)
-        self.built = True
-
     def call(
         self,
         waveforms: Any,

@@ -56,15 +56,11 @@ class Wav2Vec2PreTraining(Wav2Vec2Base):
         )
         self.build((None, None))
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Creates all variables; the input is `[batch, samples]`."""
-        if self.built:
-            return
-        self.backbone.build(input_shape)
+    def build_head(self) -> None:
+        """Creates the variables of the quantizer and of both projections."""
         self.quantizer.build((None, None, self.config.conv_dim[-1]))
         self.project_hid.build((None, None, self.config.hidden_size))
         self.project_q.build((None, None, self.config.codevector_dim))
-        self.built = True
 
     def call(
         self,
