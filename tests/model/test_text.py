@@ -1,5 +1,7 @@
 """Vocabulary, normal form, greedy decoding."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +64,10 @@ def test_a_letter_that_is_no_token_is_unknown():
     ("mapping", "message"),
     [
         ({"<pad>": 0, "A": 2}, r"must be 0 to 1, each once, not \[0, 2\]"),
+        ({"<pad>": 0, "A": 1.0}, r"must be 0 to 1, each once, not \[0, 1.0\]"),
+        ({"<pad>": 0, "A": True}, r"must be 0 to 1, each once, not \[0, True\]"),
+        ({"A": -1, "<pad>": 0}, r"must be 0 to 1, each once, not \[-1, 0\]"),
+        ({chr(65 + n): n + 1 for n in range(20)}, r"must be 0 to 19, each once, not \[1, 2, .*, 10, …\]"),
         ({"A": 0, "B": 1}, r"must hold the token '<pad>', the CTC blank"),
     ],
 )
@@ -76,6 +82,37 @@ def test_a_file_that_is_no_vocabulary_is_refused(tmp_path):
         Vocabulary.from_file(tmp_path / "vocab.json")
     with pytest.raises(CheckpointError, match="must be a vocabulary"):
         Vocabulary.from_file(tmp_path / "none.json")
+    for content in ("", "{", '{"a": "b", "c": 1}', '{"a": null, "b": 1}', "[" * 100_000, "\x00"):
+        (tmp_path / "vocab.json").write_text(content)
+        with pytest.raises(CheckpointError, match=r"vocab.json must be a vocabulary, a JSON object of id by token"):
+            Vocabulary.from_file(tmp_path / "vocab.json")
+
+
+def test_a_vocabulary_comes_back_from_its_file(tmp_path):
+    vocabulary = Vocabulary(("é", "|", "<unk>", "<pad>", "ß"), blank_id=3)
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary.to_mapping(), ensure_ascii=False), encoding="utf-8")
+    assert Vocabulary.from_file(tmp_path / "vocab.json") == vocabulary
+
+
+@pytest.mark.parametrize(
+    ("tokens", "blank_id", "message"),
+    [
+        (("<pad>", "a", "a"), 0, "must hold each token once; it holds one twice"),
+        (("<pad>", "a"), 2, "The CTC blank must be one of 2 tokens, not number 2"),
+        (("<pad>", "a"), -1, "The CTC blank must be one of 2 tokens, not number -1"),
+        ((), 0, "The CTC blank must be one of 0 tokens, not number 0"),
+    ],
+)
+def test_an_impossible_vocabulary_is_refused(tokens, blank_id, message):
+    with pytest.raises(CheckpointError, match=message):
+        Vocabulary(tokens, blank_id)
+
+
+def test_a_blank_at_the_end_and_special_tokens_add_no_text():
+    vocabulary = Vocabulary(("a", "b", "|", "<unk>", "<s>", "<", "<pad>"), blank_id=6)
+    assert vocabulary.decode_greedy([6, 0, 0, 6, 0, 2, 2, 1, 3, 4, 5, 6]) == "aa b<"
+    assert vocabulary.encode("ab c") == [0, 1, 2, 3]
+    assert Vocabulary(("<pad>", "a")).encode("ab") == [1, 0]
 
 
 def test_a_vocabulary_that_cannot_spell_the_transcripts_is_refused():
