@@ -19,13 +19,13 @@ from model.checkpoint.readers.byte_file import shown
 from model.checkpoint.readers.nesting import find_leaf_types
 from model.checkpoint.readers.pickle_builder import PickleBuilder
 from model.checkpoint.readers.pickle_input import PickleInput
+from model.checkpoint.readers.pickled_key import KEY_RULE, is_key
 from model.checkpoint.readers.pickled_object import PickledName, PickledObject
 from model.errors import CheckpointError
 
 MAX_CONTAINERS = 250_000  # a tensor takes eight; the largest checkpoints, with an optimiser, have some 30 000
 MAX_DEPTH = 200  # so that whoever walks or prints the result stays far from Python's limit of recursion
 _MAX_INTEGER_BYTES = 255
-_KEY_TYPES = (str, PickledName, int, float, bool, type(None), bytes)
 _OPCODE_NAMES = {ord(opcode.code): opcode.name for opcode in pickletools.opcodes}
 
 
@@ -182,9 +182,8 @@ class _Machine:
         if len(items) % 2:
             raise self._broken("each key of a dict must have a value, and the last one has none")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            # A tuple as a key would be hashed by recursion, as deep as the file likes.
-            if type(key) not in _KEY_TYPES:
-                raise self._broken(f"a key must be text, bytes, a number or None, not {shown(key)}")
+            if not is_key(key):
+                raise self._broken(f"a key must be {KEY_RULE}, not {shown(key)}")
             target[key] = value
 
     def _content(self, kind: type[dict[Any, Any]] | type[list[Any]]) -> Any:

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from model.checkpoint.readers.byte_file import ITEM_SIZE_BYTES, ByteFile, shown
+from model.checkpoint.readers.pickled_key import KEY_RULE, is_key
 from model.checkpoint.readers.pickled_object import PickledName, PickledObject
 from model.checkpoint.readers.stored_tensor import StoredTensor
 from model.checkpoint.readers.torch_storage import Storage, StorageInFile, StridedView
@@ -216,8 +217,10 @@ class TorchBuilder:
             return dict(items)
         result: dict[Any, Any] = {}
         for item in self._checked(name, items, list):  # Python 2 gave the items of an OrderedDict as a list of lists
-            if type(item) not in (list, tuple) or len(item) != 2 or type(item[0]) not in (str, int):
-                raise self._broken(f"an item of {name} must be a key and a value, not {shown(item)}")
+            if type(item) not in (list, tuple) or len(item) != 2 or not is_key(item[0]):
+                raise self._broken(
+                    f"an item of {name} must be a key and a value, the key {KEY_RULE}, not {shown(item)}"
+                )
             result[item[0]] = item[1]
         return result
 

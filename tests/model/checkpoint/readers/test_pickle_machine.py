@@ -123,8 +123,8 @@ def test_a_call_is_named_and_not_made(function, arguments, name, protocol, run, 
         (b"]Q.", r"a persistent id must be that of a storage, not \[\]"),
         (b"X\x06\x00\x00\x00moduleNNNNtQ.", "a mark must be set"),
         (b"(X\x06\x00\x00\x00moduleNNNNtQ.", "a persistent id must be that of a storage, not 'module'"),
-        (b"}]K\x01s.", r"a key must be text, bytes, a number or None, not \[\]"),
-        (b"}N\x85K\x01s.", "a key must be text, bytes, a number or None, not a value of type tuple"),
+        (b"}]K\x01s.", r"a key must be text, bytes, None or a number of at most 60 bits, not \[\]"),
+        (b"}N\x85K\x01s.", "a key must be text, bytes, None or a number of at most 60 bits, not a value of type tuple"),
         (b"](K\x01u.", r"an item is set in a dict, not in \[\]"),
         (b"}(K\x01u.", "each key of a dict must have a value"),
         (b"}K\x01a.", "an item is appended to a list, not to a value of type dict"),
@@ -181,8 +181,20 @@ def test_nesting_is_limited(nest, run):
 
 
 def test_a_deep_key_is_not_hashed(run):
-    with pytest.raises(CheckpointError, match="a key must be text, bytes, a number or None"):
+    with pytest.raises(CheckpointError, match="a key must be text, bytes, None or a number of at most 60 bits"):
         run(b"\x80\x02}" + tuples(200_000) + b"Ns.")
+
+
+def test_keys_of_one_hash_are_refused(run, pickles):
+    assert run(b"\x80\x02}" + pickles.number(2**60) + b"Ns" + pickles.number(-(2**60)) + b"Ns.") == {
+        2**60: None,
+        -(2**60): None,
+    }
+    with pytest.raises(CheckpointError, match="a key must be .* not 2305843009213693951"):
+        run(b"\x80\x02}" + pickles.number(2**61 - 1) + b"Ns.")
+    items = b"](" + pickles.tuple(pickles.number(2**61 - 1), b"N") + b"e"
+    with pytest.raises(CheckpointError, match="an item of collections.OrderedDict must be a key and a value"):
+        run(b"\x80\x02ccollections\nOrderedDict\n" + items + b"\x85R.")
 
 
 def test_what_is_shared_many_times_is_walked_once(run):
