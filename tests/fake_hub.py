@@ -25,11 +25,15 @@ class FakeHub(http.server.ThreadingHTTPServer):
     Attributes:
       files: Its content by name.
       sent: What is sent in place of a file's true content.
+      headers: What is sent with a file in place of the true headers of these names.
+      file_status: What is sent with a file in place of 200.
       revisions: The commit that each branch and tag stands for.
       refusal: A status and an X-Error-Code that everything is answered with.
-      file_refusal: The same for files alone; how often, or always.
+      answer: A body that everything is answered with.
+      file_refusal: The same for files alone; or None.
       drops: How many downloads break off in the middle.
       requests: The method, path and Range of every request.
+      tokens: The Authorization of every request, each once.
     """
 
     daemon_threads = True
@@ -37,7 +41,7 @@ class FakeHub(http.server.ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files = {"config.json": CONFIG, "vocab.json": b"{}", "model.safetensors": WEIGHTS}
-        self.sent = {}
+        self.sent, self.headers, self.file_status = {}, {}, 200
         self.revisions = {"main": COMMIT, COMMIT: COMMIT}
         self.refusal = self.answer = None
         self.file_refusal, self.drops = None, 0
@@ -115,7 +119,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(content[:1000])
             return None
-        return self.reply(206 if wanted else 200, content[start:], **headers)
+        return self.reply(206 if wanted else hub.file_status, content[start:], **{**headers, **hub.headers})
 
 
 @pytest.fixture

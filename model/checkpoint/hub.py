@@ -16,6 +16,8 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from model.checkpoint.hub_library import (
+    answers_are_checked,
+    answers_are_of_a_hub,
     errors_are_said,
     find_cache,
     find_endpoint,
@@ -23,8 +25,10 @@ from model.checkpoint.hub_library import (
     no_hub,
     progress_class,
     quiet_library,
+    require_usable_settings,
 )
 from model.checkpoint.location import WEIGHTS_FILES
+from model.checkpoint.readers.byte_file import shown
 from model.errors import CheckpointError, DiskFullError, UsageError
 from model.storage import replacing, sha256_of_file
 
@@ -42,6 +46,7 @@ _SMALL_FILES = (
 )
 _INDEX_SUFFIX = ".index.json"
 _MAX_INDEX_BYTES = 16 << 20
+_MAX_FILE_BYTES = 1 << 60
 
 # The rules of the hub for names: letters, digits, `_`, `-` and `.`, and none of the latter two at an end.
 _NAME = re.compile(r"\w(?:[\w.-]{0,94}\w)?", re.ASCII)
@@ -170,22 +175,18 @@ class _Repository:
 def _open_hub(reference: HubReference, endpoint: str, cache: Path, folder: Path) -> _Repository:
     import huggingface_hub
 
-    with quiet_library():
+    require_usable_settings()
+    revision = reference.revision or DEFAULT_REVISION
+    with quiet_library(), answers_are_of_a_hub(endpoint):
         api = huggingface_hub.HfApi(endpoint=endpoint)
-        revision = reference.revision or DEFAULT_REVISION
-        try:
-            info = api.model_info(
-                reference.repository, revision=revision, files_metadata=True, timeout=_TIMEOUT_SECONDS
-            )
-            sizes = {file.rfilename: int(file.size or 0) for file in info.siblings or ()}
-            stated = {file.rfilename: file.lfs.sha256 for file in info.siblings or () if file.lfs}
-            commit = str(info.sha)
-        # What the library says of an answer that is no JSON, or other JSON than a hub gives.
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            if isinstance(error, OSError):  # the hub's refusal, which is a ValueError too
-                raise
-            raise no_hub(endpoint) from error
-    if not _COMMIT.fullmatch(commit):
+        info = api.model_info(reference.repository, revision=revision, files_metadata=True, timeout=_TIMEOUT_SECONDS)
+        sizes = {file.rfilename: int(file.size or 0) for file in info.siblings or ()}
+        stated = {file.rfilename: str(file.lfs.sha256) for file in info.siblings or () if file.lfs}
+        commit = str(info.sha)
+    are_names = all(isinstance(name, str) for name in sizes)
+    are_sizes = all(0 <= size <= _MAX_FILE_BYTES for size in sizes.values())
+    are_digests = all(_SHA256.fullmatch(digest) for digest in stated.values())
+    if not (_COMMIT.fullmatch(commit) and are_names and are_sizes and are_digests):
         raise no_hub(endpoint)
 
     def fetch(name: str) -> Path:
@@ -198,7 +199,7 @@ def _open_hub(reference: HubReference, endpoint: str, cache: Path, folder: Path)
                 f"The file system under {cache} must have room for the {sizes[name] / 1e6:,.0f} MB of {name}, and has"
                 f" {shutil.disk_usage(cache).free / 1e6:,.0f} MB; free some space, or name another disk by HF_HOME."
             )
-        with quiet_library():
+        with quiet_library(), answers_are_of_a_hub(endpoint), answers_are_checked(endpoint, commit):
             huggingface_hub.hf_hub_download(
                 reference.repository,
                 name,
@@ -239,10 +240,10 @@ def _wanted(reference: HubReference, repository: _Repository, language: str | No
     names = repository.names
     weights = next((name for name in WEIGHTS_FILES if name in names), None)
     if weights is None or "config.json" not in names:
-        shown = ", ".join(sorted(names)[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+        found = ", ".join(map(shown, sorted(names)[:10])) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
         raise CheckpointError(
             f"A checkpoint must hold config.json and one of {', '.join(WEIGHTS_FILES)}, and {reference} holds"
-            f" {shown or 'nothing'}; name another repository or revision."
+            f" {found or 'nothing'}; name another repository or revision."
         )
     wanted = [name for name in _SMALL_FILES if name in names] + [weights]
     if weights.endswith(_INDEX_SUFFIX):
@@ -268,15 +269,16 @@ def _shards(reference: HubReference, repository: _Repository, index: str) -> lis
         shards = sorted({str(shard) for shard in json.loads(path.read_bytes())["weight_map"].values()})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(
-            f"The file {index} of {reference} must be JSON with a weight_map of names of files; {error!r}."
+            f"The file {index} of {reference} must be JSON with a weight_map of names of files, and is not; name"
+            " another repository or revision."
         ) from error
     suffix = Path(index.removesuffix(_INDEX_SUFFIX)).suffix
     for shard in shards:
         # A name comes from the repository: it must not lead out of the cache.
         if shard not in repository.names or not _FILE_NAME.fullmatch(shard) or not shard.endswith(suffix):
             raise CheckpointError(
-                f"The file {index} of {reference} must name {suffix} files that lie beside it, and names {shard!r};"
-                " name another repository or revision."
+                f"The file {index} of {reference} must name {suffix} files that lie beside it, and names"
+                f" {shown(shard)}; name another repository or revision."
             )
     return shards
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import urllib.parse
 import warnings
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from model.progress import report
 from model.storage import disk_full_is_said
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
+
+_ETAG = re.compile(r"\w[\w.+=:-]{0,127}", re.ASCII)
 
 _HTTP_UNAUTHORISED, _HTTP_FORBIDDEN = 401, 403
 _HTTP_TIMEOUT, _HTTP_TOO_MANY = 408, 429
@@ -53,7 +56,10 @@ def is_offline() -> bool:
 
 
 def progress_class(name: str, size_bytes: int) -> type[Any]:
-    """Returns what the library takes for its progress bar: it prints nothing, and reports how far it is."""
+    """Returns what the library takes for its progress bar: it prints nothing, and reports how far it is.
+
+    It also ends a download that goes on behind the file's size, with a CheckpointError: the library takes what comes.
+    """
     from tqdm import tqdm
 
     class Reporter(tqdm):
@@ -62,6 +68,11 @@ def progress_class(name: str, size_bytes: int) -> type[Any]:
 
         def update(self, n: float | None = 1) -> None:
             self.n += n or 0
+            if self.n > size_bytes > 0:
+                raise CheckpointError(
+                    f"The file {name} must have the {size_bytes} bytes that its repository states, and what is sent has"
+                    " more; download it again, or name another revision."
+                )
             report(self.n / 1e6, size_bytes / 1e6 or None, "MB", name)
 
     return Reporter
@@ -92,6 +103,73 @@ def quiet_library() -> Iterator[None]:
             logger.setLevel(level)
             for name, value in before.items():
                 setattr(constants, name, value)
+
+
+def require_usable_settings() -> None:
+    """Checks what the environment says of the token, of proxies and of certificates, before any of it is used.
+
+    Raises:
+      UsageError: the library cannot work with it.
+    """
+    import huggingface_hub
+
+    try:
+        token = huggingface_hub.get_token() or ""
+        huggingface_hub.get_session()
+    except (ImportError, OSError, ValueError) as error:
+        raise UsageError(
+            "The settings of proxies (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY), of certificates (SSL_CERT_FILE,"
+            f" SSL_CERT_DIR) and of the token (HF_TOKEN_PATH) must be ones that can be used, and one cannot: {error};"
+            " correct it."
+        ) from error
+    if not (token.isascii() and token.isprintable()):
+        raise UsageError("HF_TOKEN, or the file of the token, must hold plain ASCII alone, and does not; correct it.")
+
+
+@contextlib.contextmanager
+def answers_are_of_a_hub(endpoint: str) -> Iterator[None]:
+    """Turns what the library says of an answer that is none of a hub's, such as other JSON, into a UsageError."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        if isinstance(error, OSError):  # the hub's refusal, which is a ValueError too
+            raise
+        raise no_hub(endpoint) from error
+
+
+@contextlib.contextmanager
+def answers_are_checked(endpoint: str, commit: str) -> Iterator[None]:
+    """Checks what a server answers for a file before the library makes paths of it: a path could leave the cache.
+
+    Args:
+      endpoint: The hub's address, for messages.
+      commit: The commit that is asked for.
+
+    Raises:
+      UsageError: the answer names another commit, or names the content by what cannot be the name of a file.
+    """
+    from huggingface_hub import file_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    ask = file_download.get_hf_file_metadata
+
+    def ask_and_check(*args: Any, **kwargs: Any) -> Any:
+        try:
+            answer = ask(*args, **kwargs)
+        except HfHubHTTPError as error:
+            if error.response.headers.get("X-Repo-Commit", commit) != commit:
+                raise no_hub(endpoint) from error
+            raise
+        # Where one is missing, the library says so.
+        if answer.commit_hash not in (None, commit) or not (answer.etag is None or _ETAG.fullmatch(answer.etag)):
+            raise no_hub(endpoint)
+        return answer
+
+    file_download.get_hf_file_metadata = ask_and_check
+    try:
+        yield
+    finally:
+        file_download.get_hf_file_metadata = ask
 
 
 @contextlib.contextmanager

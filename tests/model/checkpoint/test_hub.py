@@ -4,13 +4,14 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from model.checkpoint.hub import HubReference, download_checkpoint, parse_hub_reference
-from model.errors import CheckpointError, DiskFullError, TryAgainError, UsageError
-from tests.fake_hub import COMMIT, CONFIG, WEIGHTS, sha256
+from model.errors import CheckpointError, DiskFullError, TryAgainError, UsageError, W2v2Error
+from tests.fake_hub import COMMIT, CONFIG, WEIGHTS, FakeHub, sha256
 
 OTHER_COMMIT = "fedcba9876543210fedcba9876543210fedcba98"
 
@@ -142,13 +143,18 @@ def test_the_ancestors_form_is_taken_where_there_is_no_other(hub):
         b'{"weight_map": {"a": "missing.safetensors"}}',
         b'{"weight_map": {"a": "config.json"}}',
         b"[" * 100_000,
+        b"\xff\xfe" + b"a" * 5001,
+        json.dumps({"weight_map": {"a": "\x1b[31m\n" + "x" * 5000}}).encode(),
+        json.dumps({"weight_map": {"a": [[["x" * 5000]]]}}).encode(),
     ],
 )
 def test_an_index_must_name_shards_beside_it(hub, index):
     del hub.files["model.safetensors"]
     hub.files["model.safetensors.index.json"] = index
-    with pytest.raises(CheckpointError, match=r"model.safetensors.index.json of hf://someone/speech must"):
+    with pytest.raises(CheckpointError, match=r"model.safetensors.index.json of hf://someone/speech must") as caught:
         download_checkpoint("hf://someone/speech")
+    assert len(str(caught.value)) < 400
+    assert str(caught.value).isprintable()
 
 
 def test_a_languages_adapter_comes_with_it(hub):
@@ -163,10 +169,10 @@ def test_a_languages_adapter_comes_with_it(hub):
 
 def test_a_repository_without_weights_or_configuration_is_named_with_what_it_holds(hub):
     hub.files = {"README.md": b"#", "config.json": CONFIG, "flax_model.msgpack": b"x"}
-    with pytest.raises(CheckpointError, match=r"holds README.md, config.json, flax_model.msgpack; name another"):
+    with pytest.raises(CheckpointError, match=r"holds 'README.md', 'config.json', 'flax_model.msgpack'; name"):
         download_checkpoint("hf://someone/speech")
     hub.files = {f"{n:02}.bin": b"" for n in range(12)} | {"model.safetensors": WEIGHTS}
-    with pytest.raises(CheckpointError, match=r"09.bin and 3 more"):
+    with pytest.raises(CheckpointError, match=r"'09.bin' and 3 more"):
         download_checkpoint("hf://someone/speech")
     assert hub.fetched == []
 
@@ -265,6 +271,93 @@ def test_what_is_no_hub_is_said(hub, answer):
     hub.answer = answer
     with pytest.raises(UsageError, match=r"HF_ENDPOINT must be the address of a hub"):
         download_checkpoint("hf://someone/speech")
+
+
+def test_names_are_shown_on_one_short_line(hub):
+    hub.files = {"a\n\x1b[31mb": b"", "x" * 5000: b""}
+    with pytest.raises(CheckpointError, match=r"holds 'a\\n\\x1b\[31mb', 'xxx") as caught:
+        download_checkpoint("hf://someone/speech")
+    assert len(str(caught.value)) < 500
+
+
+LISTED = {"rfilename": "config.json", "size": 26}
+
+
+@pytest.mark.parametrize(
+    "siblings",
+    [
+        [{"rfilename": 3}],
+        [{"rfilename": None}],
+        [LISTED, {"rfilename": "model.safetensors", "size": 10**400}],
+        [LISTED, {"rfilename": "model.safetensors", "size": float("inf")}],
+        [LISTED, {"rfilename": "model.safetensors", "size": -1}],
+        [LISTED, {"rfilename": "model.safetensors", "size": 1, "lfs": {"sha256": "a\nb", "size": 1, "pointerSize": 1}}],
+    ],
+)
+def test_a_list_of_files_that_is_none_is_said(hub, siblings):
+    hub.answer = json.dumps({"id": "someone/speech", "sha": COMMIT, "siblings": siblings}).encode()
+    with pytest.raises(UsageError, match=r"HF_ENDPOINT must be the address of a hub"):
+        download_checkpoint("hf://someone/speech")
+
+
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize("commit", ["../../../../../outside", "{}/outside", OTHER_COMMIT])
+def test_an_answer_cannot_name_another_commit(hub, tmp_path, commit, status):
+    hub.headers = {"X_Repo_Commit": commit.format(tmp_path), "X_Error_Code": "EntryNotFound"}
+    hub.file_status = status
+    with pytest.raises(UsageError, match=r"HF_ENDPOINT must be the address of a hub"):
+        download_checkpoint("hf://someone/speech")
+    assert files_below(tmp_path) == {"hf/hub/models--someone--speech/refs/main"}
+
+
+@pytest.mark.parametrize("header", ["ETag", "X_Linked_Etag"])
+@pytest.mark.parametrize("name", ["../../../outside", "{}/outside", "..", "x/y"])
+def test_an_answer_cannot_lead_out_of_the_cache(hub, tmp_path, header, name):
+    hub.headers = {header: '"' + name.format(tmp_path) + '"'}
+    with pytest.raises(UsageError, match=r"HF_ENDPOINT must be the address of a hub"):
+        download_checkpoint("hf://someone/speech")
+    assert files_below(tmp_path) == {"hf/hub/models--someone--speech/refs/main"}
+
+
+def files_below(directory):
+    return {str(path.relative_to(directory)) for path in directory.rglob("*") if not path.is_dir()}
+
+
+def test_a_file_that_does_not_end_is_not_fetched_to_the_end(hub):
+    hub.sent["config.json"] = CONFIG + bytes(5000)
+    with pytest.raises(CheckpointError, match=r"config.json must have the 26 bytes .* and what is sent has more"):
+        download_checkpoint("hf://someone/speech")
+
+
+def test_a_token_is_not_sent_to_another_host(hub, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    with FakeHub() as other:
+        threading.Thread(target=other.serve_forever, args=(0.01,), daemon=True).start()
+        hub.headers = {"Location": f"http://localhost:{other.server_port}/elsewhere/resolve/x"}
+        hub.file_status = 302
+        with pytest.raises(W2v2Error):
+            download_checkpoint("hf://someone/speech")
+        other.shutdown()
+        assert len(other.requests) > 0
+        assert other.tokens == {None}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("HF_TOKEN", "hf_\u00fc", "HF_TOKEN, .* must hold plain ASCII alone"),
+        ("HTTP_PROXY", "nonsense://", "The settings of proxies .* must be ones that can be used"),
+        ("SSL_CERT_FILE", "/none", "The settings of proxies .* must be ones that can be used"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_said(hub, monkeypatch, name, value, message):
+    import huggingface_hub
+
+    huggingface_hub.close_session()  # it keeps the settings that it was opened with
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=message) as caught:
+        download_checkpoint("hf://someone/speech")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("address", ["hub.example", "ftp://hub.example", "http://", "http://a:b:c/", "http://[x/"])
