@@ -31,7 +31,7 @@ class Encoder(keras.layers.Layer):
         self.layer_norm = keras.layers.LayerNormalization(
             epsilon=config.layer_norm_eps, name="layer_norm", dtype=self.dtype_policy
         )
-        self.dropout = keras.layers.Dropout(config.hidden_dropout, dtype=self.dtype_policy)
+        self.dropout = keras.layers.Dropout(config.hidden_dropout, name="dropout", dtype=self.dtype_policy)
         self.layers = [
             EncoderLayer(config, name=f"layer_{index}", dtype=self.dtype_policy)
             for index in range(config.num_hidden_layers)

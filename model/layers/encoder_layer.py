@@ -32,7 +32,7 @@ class EncoderLayer(keras.layers.Layer):
             keras.layers.LayerNormalization(epsilon=config.layer_norm_eps, name=name, dtype=self.dtype_policy)
             for name in ("layer_norm", "final_layer_norm")
         )
-        self.dropout = keras.layers.Dropout(config.hidden_dropout, dtype=self.dtype_policy)
+        self.dropout = keras.layers.Dropout(config.hidden_dropout, name="dropout", dtype=self.dtype_policy)
         self.adapter_layer = None
         if config.has_attention_adapters:
             self.adapter_layer = AttentionAdapter(config, name="adapter_layer", dtype=self.dtype_policy)

@@ -25,7 +25,7 @@ class FeatureProjection(keras.layers.Layer):
                 epsilon=config.layer_norm_eps, name="layer_norm", dtype=self.dtype_policy
             )
         self.projection = keras.layers.Dense(config.hidden_size, name="projection", dtype=self.dtype_policy)
-        self.dropout = keras.layers.Dropout(config.feat_proj_dropout, dtype=self.dtype_policy)
+        self.dropout = keras.layers.Dropout(config.feat_proj_dropout, name="dropout", dtype=self.dtype_policy)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Builds norm and projection; the input is `[batch, frames, conv_dim[-1]]`."""

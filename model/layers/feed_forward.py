@@ -25,8 +25,12 @@ class FeedForward(keras.layers.Layer):
             config.intermediate_size, name="intermediate_dense", dtype=self.dtype_policy
         )
         self.output_dense = keras.layers.Dense(config.hidden_size, name="output_dense", dtype=self.dtype_policy)
-        self.intermediate_dropout = keras.layers.Dropout(config.activation_dropout, dtype=self.dtype_policy)
-        self.output_dropout = keras.layers.Dropout(config.hidden_dropout, dtype=self.dtype_policy)
+        self.intermediate_dropout = keras.layers.Dropout(
+            config.activation_dropout, name="intermediate_dropout", dtype=self.dtype_policy
+        )
+        self.output_dropout = keras.layers.Dropout(
+            config.hidden_dropout, name="output_dropout", dtype=self.dtype_policy
+        )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Builds both dense layers; the input is `[batch, frames, hidden_size]`."""

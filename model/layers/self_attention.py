@@ -26,7 +26,7 @@ class SelfAttention(keras.layers.Layer):
             keras.layers.Dense(config.hidden_size, name=name, dtype=self.dtype_policy)
             for name in ("q_proj", "k_proj", "v_proj", "out_proj")
         )
-        self.dropout = keras.layers.Dropout(config.attention_dropout, dtype=self.dtype_policy)
+        self.dropout = keras.layers.Dropout(config.attention_dropout, name="dropout", dtype=self.dtype_policy)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Builds the four projections; the input is `[batch, frames, hidden_size]`."""

@@ -29,7 +29,7 @@ class Wav2Vec2CTC(Wav2Vec2Base):
         self, config: Wav2Vec2Config, padding: Literal["masked", "unmasked"] = "masked", **kwargs: Any
     ) -> None:
         super().__init__(config, padding, **{"name": "wav2vec2_ctc", **kwargs})
-        self.dropout = keras.layers.Dropout(config.final_dropout, dtype=self.dtype_policy)
+        self.dropout = keras.layers.Dropout(config.final_dropout, name="dropout", dtype=self.dtype_policy)
         self.lm_head = keras.layers.Dense(
             config.vocab_size,
             kernel_initializer=keras.initializers.RandomNormal(  # pyright: ignore[reportArgumentType]

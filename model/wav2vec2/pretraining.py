@@ -48,7 +48,9 @@ class Wav2Vec2PreTraining(Wav2Vec2Base):
             f" {config.model_type!r}, add_adapter={config.add_adapter}.",
         )
         super().__init__(config, padding, **{"name": "wav2vec2_pretraining", **kwargs})
-        self.dropout_features = keras.layers.Dropout(config.feat_quantizer_dropout, dtype=self.dtype_policy)
+        self.dropout_features = keras.layers.Dropout(
+            config.feat_quantizer_dropout, name="dropout_features", dtype=self.dtype_policy
+        )
         self.quantizer = VectorQuantizer(config, name="quantizer", dtype=self.dtype_policy)
         self.project_hid, self.project_q = (
             keras.layers.Dense(config.proj_codevector_dim, name=name, dtype=self.dtype_policy)

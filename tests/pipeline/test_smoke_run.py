@@ -158,7 +158,7 @@ def test_a_damaged_corpus_ends_in_one_sentence_and_changes_nothing(workspace, fi
     [
         (
             lambda tensors: tensors.pop("lm_head.bias"),
-            "must hold every tensor of the architecture in its config.json; these are missing: lm_head.bias",
+            "must hold every tensor of the architecture that it describes; these are missing: lm_head.bias",
         ),
         (
             lambda tensors: tensors.update({"lm_head.extra": tensors["lm_head.bias"]}),

@@ -73,7 +73,7 @@ def test_the_files_of_hugging_face_lie_beside(variant, folders, loaded):
     files = {path.name: json.loads(path.read_text()) for path in folder.glob("*.json")}
     assert files["vocab.json"]["Z"] == 31
     assert files["config.json"] == loaded[variant].config.to_published() | {
-        "conv_dim": [12, 12, 16, 16, 16, 16, 24],
+        "conv_dim": [8, 8, 8, 8, 8, 8, 12],
         "conv_kernel": [10, 3, 3, 3, 3, 2, 2],
         "conv_stride": [5, 2, 2, 2, 2, 2, 2],
     }
@@ -99,7 +99,7 @@ def test_a_graph_that_computes_something_else_is_refused(folders, loaded, tmp_pa
 
 
 def test_a_model_beyond_one_file_is_refused(loaded, tmp_path, monkeypatch):
-    monkeypatch.setattr(onnx_model, "_MAX_WEIGHT_BYTES", 50_000)
-    with pytest.raises(ReleaseError, match=r"must have less than 5e-05 GB of weights, and this one has 0\.0 GB"):
+    monkeypatch.setattr(onnx_model, "_MAX_WEIGHT_BYTES", 5_000)
+    with pytest.raises(ReleaseError, match=r"must have less than 5e-06 GB of weights, and this one has 0\.0 GB"):
         export_onnx(loaded["layer_pre_norm"], tmp_path / "onnx")
     assert not (tmp_path / "onnx").exists()
