@@ -9,7 +9,7 @@ from model.errors import CheckpointError
 
 # The pickle of a checkpoint has some 100 KB: the tensors lie outside of it.
 MAX_PICKLE_BYTES = 16 * 2**20
-_MAX_NAME_BYTES = 1000
+MAX_NAME_BYTES = 1000
 
 
 class PickleInput:
@@ -57,10 +57,10 @@ class PickleInput:
 
     def read_name(self) -> str:
         """Returns the next line: the name of a module or of something in it."""
-        line = self._file.readline(min(_MAX_NAME_BYTES, self._room_bytes))
+        line = self._file.readline(min(MAX_NAME_BYTES, self._room_bytes))
         self._room_bytes -= len(line)
         if not line.endswith(b"\n"):
-            raise self.broken(f"a name must end with its line, within {_MAX_NAME_BYTES} bytes")
+            raise self.broken(f"a name must end with its line, within {MAX_NAME_BYTES} bytes")
         return self._decoded(line[:-1])
 
     def _decoded(self, data: bytes) -> str:

@@ -18,13 +18,15 @@ from typing import Any
 from model.checkpoint.readers.byte_file import shown
 from model.checkpoint.readers.nesting import find_leaf_types
 from model.checkpoint.readers.pickle_builder import PickleBuilder
-from model.checkpoint.readers.pickle_input import PickleInput
+from model.checkpoint.readers.pickle_input import MAX_NAME_BYTES, PickleInput
 from model.checkpoint.readers.pickled_key import KEY_RULE, is_key
 from model.checkpoint.readers.pickled_object import PickledName, PickledObject
 from model.errors import CheckpointError
 
 MAX_CONTAINERS = 250_000  # a tensor takes eight; the largest checkpoints, with an optimiser, have some 30 000
 MAX_DEPTH = 200  # so that whoever walks or prints the result stays far from Python's limit of recursion
+MAX_MEMORIES = 2 * MAX_CONTAINERS  # a pickler remembers each container and each text; one byte can make a memory
+MAX_NAMES = 1000  # different ones; a checkpoint has some fifty
 _MAX_INTEGER_BYTES = 255
 _OPCODE_NAMES = {ord(opcode.code): opcode.name for opcode in pickletools.opcodes}
 
@@ -56,6 +58,8 @@ class _Machine:
         self._stack: list[Any] = []
         self._outer_stacks: list[list[Any]] = []  # one for each mark: the stack below it
         self.memo: dict[int, Any] = {}  # by index, so that a huge index costs nothing
+        # A few bytes can recall two long texts and make a name of them, so each name is made once.
+        self._names: dict[tuple[str, str], PickledName] = {}
         self._containers = 0
 
     def run(self) -> Any:
@@ -122,6 +126,8 @@ class _Machine:
 
     def put(self, index: int) -> None:
         self.memo[index] = self._top()
+        if len(self.memo) > MAX_MEMORIES:
+            raise self._broken(f"it may remember at most {MAX_MEMORIES} values, and remembers more")
 
     def get(self, index: int) -> None:
         if index not in self.memo:
@@ -199,12 +205,18 @@ class _Machine:
     def find(self, module: Any, name: Any) -> None:
         if type(module) is not str or type(name) is not str:
             raise self._broken(f"a name must be text, not {shown(module)} and {shown(name)}")
+        if (module, name) in self._names:
+            self._stack.append(self._names[module, name])
+            return
+        if len(module) + len(name) > MAX_NAME_BYTES or len(self._names) >= MAX_NAMES:
+            raise self._broken(f"it may hold {MAX_NAMES} names of {MAX_NAME_BYTES} characters at most, and holds more")
         found = self._builder.find(module, name)
         if found is None:
             raise CheckpointError(
                 f"A checkpoint must hold data only; {self._where} would call {shown(f'{module}.{name}')}, which is not"
                 " allowed, and nothing was run; do not trust this file, or use one saved as safetensors."
             )
+        self._names[module, name] = found
         self._stack.append(found)
 
     def find_on_stack(self) -> None:

@@ -8,8 +8,8 @@ import typing
 import pytest
 
 from model.checkpoint.readers.byte_file import ByteFile
-from model.checkpoint.readers.pickle_input import MAX_PICKLE_BYTES
-from model.checkpoint.readers.pickle_machine import MAX_CONTAINERS, MAX_DEPTH, read_pickle
+from model.checkpoint.readers.pickle_input import MAX_NAME_BYTES, MAX_PICKLE_BYTES
+from model.checkpoint.readers.pickle_machine import MAX_CONTAINERS, MAX_DEPTH, MAX_MEMORIES, MAX_NAMES, read_pickle
 from model.checkpoint.readers.pickled_object import PickledObject
 from model.checkpoint.readers.torch_builder import TorchBuilder
 from model.errors import CheckpointError
@@ -175,7 +175,7 @@ def states(depth):
 @pytest.mark.parametrize("nest", [tuples, lists_from_the_outside, states])
 def test_nesting_is_limited(nest, run):
     run(b"\x80\x02" + nest(MAX_DEPTH // 2 - 1) + b".")
-    for depth in (MAX_DEPTH + 1, 200_000):
+    for depth in (MAX_DEPTH + 1, 50_000):
         with pytest.raises(CheckpointError, match=f"it may be nested {MAX_DEPTH} deep, and is deeper"):
             run(b"\x80\x02" + nest(depth) + b".")
 
@@ -206,6 +206,25 @@ def test_what_is_shared_many_times_is_walked_once(run):
 def test_containers_are_limited(run):
     with pytest.raises(CheckpointError, match=f"it may hold at most {MAX_CONTAINERS} containers, and holds more"):
         run(b"\x80\x02](" + b"]" * MAX_CONTAINERS + b"e.")
+
+
+def test_memories_are_limited(run):
+    assert run(b"\x80\x02N" + b"\x94" * MAX_MEMORIES + b".") is None
+    with pytest.raises(CheckpointError, match=f"it may remember at most {MAX_MEMORIES} values, and remembers more"):
+        run(b"\x80\x02N" + b"\x94" * (MAX_MEMORIES + 1) + b".")
+
+
+def test_names_are_made_once_and_limited(run, pickles, measure_memory):
+    recalled = b"q\x00" + pickles.text("a" * 900) + b"q\x01(" + b"h\x00h\x01\x93" * 100_000 + b"t"
+    peak_bytes = measure_memory()
+    assert len(run(b"\x80\x02" + pickles.text("fairseq") + recalled + b"\x86\x86.")[1][1]) == 100_000
+    assert peak_bytes() < 5_000_000
+    message = f"it may hold {MAX_NAMES} names of {MAX_NAME_BYTES} characters at most, and holds more"
+    with pytest.raises(CheckpointError, match=message):
+        run(b"\x80\x02" + pickles.text("fairseq") + pickles.text("a" * MAX_NAME_BYTES) + b"\x93.")
+    names = b"".join(pickles.name("fairseq", f"a{number}") for number in range(MAX_NAMES + 1))
+    with pytest.raises(CheckpointError, match=message):
+        run(b"\x80\x02(" + names + b"t.")
 
 
 def test_the_size_is_limited(run):
