@@ -7,11 +7,11 @@ TensorFlow's, as ours.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from model.checkpoint.readers.byte_file import shown
 from model.errors import CheckpointError
 
 # Names that no published config.json has.
@@ -115,11 +115,11 @@ def ancestor_fields(value: Mapping[str, Any], where: str) -> dict[str, Any]:
     Raises:
       CheckpointError: a field is unknown, has an impossible value, or contradicts another.
     """
-    unknown = sorted(str(name) for name in value if name not in _DEFAULTS)
+    unknown = sorted(name for name in value if name not in _DEFAULTS)
     if unknown:
         raise CheckpointError(
-            f"{where} must hold the fields of gsoc-wav2vec2 alone, and {', '.join(unknown)[:200]} is none of them;"
-            " rename or remove it."
+            f"{where} must hold the fields of gsoc-wav2vec2 alone, and also holds"
+            f" {', '.join(map(shown, unknown[:5]))}; rename or remove what is strange."
         )
     config = {**_DEFAULTS, **value}
     _check(config, where)
@@ -190,7 +190,7 @@ def ancestor_variable_name(variable: str, has_head: bool) -> str:
 def _check(config: Mapping[str, Any], where: str) -> None:
     def require(fits: bool, name: str, rule: str) -> None:
         if not fits:
-            raise CheckpointError(f"{name} of {where} must be {rule}, not {str(config[name])[:80]}; correct the file.")
+            raise CheckpointError(f"{name} of {where} must be {rule}, not {shown(config[name])}; correct the file.")
 
     for name in (*_POSITIVE, *_POSITIVE_AT_POSITIONS):
         require(_is_integer(config[name], minimum=1), name, "a whole number ≥ 1")
@@ -224,4 +224,5 @@ def _is_integer(value: Any, minimum: int) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    # The bounds are for infinities, and for whole numbers that are too large for a float; NaN is in no bounds.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -_MAX_INTEGER <= value <= _MAX_INTEGER

@@ -131,13 +131,18 @@ def test_the_two_kinds_of_config_are_told_apart(value, answer):
     ("changes", "named"),
     [
         ({"num_attention_heads": 12}, "num_attention_heads"),
-        ({"kernel_sizes": [10], "zeta": 1}, "kernel_sizes, zeta"),
+        ({"kernel_sizes": [10], "zeta": 1}, "'kernel_sizes', 'zeta'"),
         ({"num_heads": 0}, "num_heads"),
         ({"num_layers": "12"}, "num_layers"),
         ({"hidden_size": True}, "hidden_size"),
         ({"pad_id": -1}, "pad_id"),
         ({"dropout": float("nan")}, "dropout"),
+        ({"dropout": 10**400}, "dropout"),
         ({"survival_prob": 1.5}, "survival_prob"),
+        ({"layer_norm_eps": 10**400}, "layer_norm_eps"),
+        ({"layer_norm_eps": float("inf")}, "layer_norm_eps"),
+        ({"attention_norm_type": "\x1b[31m\n"}, "attention_norm_type"),
+        ({"\x1b[31m\n": 1}, "holds '\\x1b[31m\\n'"),
         ({"layer_norm_eps": 0}, "layer_norm_eps"),
         ({"is_gelu_approx": "no"}, "is_gelu_approx"),
         ({"attention_norm_type": "sandwich"}, "attention_norm_type"),
@@ -153,6 +158,7 @@ def test_a_field_that_is_unknown_impossible_or_contradicted_is_named(changes, na
     with pytest.raises(CheckpointError, match=r"config\.json must|of config\.json must") as raised:
         ancestor_fields(BASE | changes, "config.json")
     assert named in str(raised.value)
+    assert str(raised.value).isprintable()
 
 
 scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.lists(st.integers()))
