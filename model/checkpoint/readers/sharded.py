@@ -19,6 +19,7 @@ from model.checkpoint.readers.torch_file import read_torch
 from model.errors import CheckpointError
 
 MAX_INDEX_BYTES = 16 * 2**20
+_MAX_NAME_CHARACTERS = 255  # file systems allow no more
 _TORCH_SUFFIXES = (".bin", ".pt", ".pth")
 _SUFFIXES = (".safetensors", *_TORCH_SUFFIXES)
 
@@ -96,7 +97,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _read_shard(directory: Path, name: str) -> dict[str, StoredTensor]:
-    if name in ("", ".", "..") or any(character in "/\\:" or not character.isprintable() for character in name):
+    is_short = 0 < len(name) <= _MAX_NAME_CHARACTERS
+    if not is_short or name in (".", "..") or any(part in "/\\:" or not part.isprintable() for part in name):
         raise CheckpointError(
             f"The index of {directory} must name files that lie beside it, not {shown(name)}; do not trust this"
             " checkpoint."
