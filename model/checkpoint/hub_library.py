@@ -43,10 +43,17 @@ def find_endpoint() -> str:
 
 
 def find_cache() -> Path:
-    """Returns where the library keeps what it downloads; that, too, it reads only once."""
+    """Returns where the library keeps what it downloads; that, too, it reads only once.
+
+    Raises:
+      UsageError: it is in the home of a user who does not exist.
+    """
     home = os.environ.get("HF_HOME") or str(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface"))
     named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE") or str(Path(home, "hub"))
-    return Path(os.path.expandvars(named)).expanduser().absolute()
+    try:
+        return Path(os.path.expandvars(named)).expanduser().absolute()
+    except RuntimeError as error:  # a ~ of nobody
+        raise UsageError(f"HF_HOME and HF_HUB_CACHE must name a place, and {named!r} is none; correct it.") from error
 
 
 def is_offline() -> bool:

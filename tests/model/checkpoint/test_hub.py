@@ -426,6 +426,12 @@ def test_the_cache_is_where_the_library_would_have_it(hub, tmp_path, monkeypatch
     assert download_checkpoint("hf://someone/speech").directory.is_relative_to(tmp_path / "elsewhere")
 
 
+def test_a_cache_in_nobodys_home_is_said(hub, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", "~nobody-of-that-name/x")
+    with pytest.raises(UsageError, match=r"must name a place, and '~nobody-of-that-name/x' is none"):
+        download_checkpoint("hf://someone/speech")
+
+
 def test_the_librarys_settings_are_as_they_were(hub):
     from huggingface_hub import constants
 
