@@ -112,7 +112,7 @@ def run(
     checkpoint: Annotated[
         str | None,
         typer.Option(
-            help="'tiny', or a published checkpoint: a directory, a file of weights, or hf://owner/name[@revision];"
+            help="'tiny', or a published checkpoint: a directory, a file of weights, or hf://owner/name\\[@revision];"
             " default: the configuration's."
         ),
     ] = None,
@@ -261,7 +261,7 @@ def ingest(
 
 @_command
 def convert(
-    checkpoint: Annotated[str, typer.Argument(help="A directory, a file of weights, or hf://owner/name[@revision].")],
+    checkpoint: Annotated[str, typer.Argument(help="A directory, a file of weights, or hf://owner/name\\[@revision].")],
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="The model directory to write.")],
     language: LanguageOption = None,
     activations: Annotated[

@@ -11,7 +11,7 @@ import numpy as np
 from model.checkpoint import table
 from model.checkpoint.readers.stored_tensor import StoredTensor
 from model.checkpoint.source import PublishedCheckpoint, read_checkpoint
-from model.errors import CheckpointError, ConfigurationError
+from model.errors import CheckpointError, ConfigurationError, UsageError
 
 REPORT_FILE = "conversion_report.json"
 
@@ -38,7 +38,8 @@ def convert_checkpoint(
       weights as `conversion_report.json`.
 
     Raises:
-      UsageError: there is no such checkpoint, or the output holds something that is no model directory.
+      UsageError: there is no such checkpoint or file of activations, or the output holds something that is no model
+        directory.
       CheckpointError: a tensor is missing, is left over, or does not fit; the message names each. Or the model does
         not give the reference activations.
       TryAgainError: the Hub does not answer.
@@ -47,6 +48,8 @@ def convert_checkpoint(
     from model.storage import require_replaceable
     from model.wav2vec2 import MODEL_BY_HEAD
 
+    if activations is not None and not Path(activations).is_file():
+        raise UsageError(f"--activations must be a file that exists; {activations} does not.")
     require_replaceable(output_dir, MANIFEST_FILE)
     checkpoint = read_checkpoint(source, language)
     require_replaceable(output_dir, MANIFEST_FILE, checkpoint.files.directory)
