@@ -19,7 +19,8 @@ from model.checkpoint.fairseq_fields import (
     refuse_the_unpublished,
     regularisation_fields,
 )
-from model.checkpoint.fairseq_settings import FairseqSettings, shown, unwrap
+from model.checkpoint.fairseq_settings import FairseqSettings, unwrap
+from model.checkpoint.readers.byte_file import shown
 from model.checkpoint.readers.stored_tensor import StoredTensor
 from model.errors import CheckpointError
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from model.checkpoint.fairseq_settings import shown, unwrap
+from model.checkpoint.fairseq_settings import unwrap
+from model.checkpoint.readers.byte_file import shown
 from model.errors import CheckpointError
 from model.text import PAD_TOKEN, UNKNOWN_TOKEN
 
@@ -60,7 +61,7 @@ def parse_fairseq_dictionary(lines: Iterable[str], where: str) -> tuple[str, ...
         if symbol in seen and not overwrites:
             raise CheckpointError(
                 f"A dictionary of fairseq must hold each symbol once, and line {number} of {where} repeats"
-                f" {symbol!r}; remove it, or mark it {_OVERWRITE} if it was so in training."
+                f" {shown(symbol)}; remove it, or mark it {_OVERWRITE} if it was so in training."
             )
         seen.add(symbol)
         symbols.append(symbol)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from model.checkpoint.fairseq_settings import FairseqSettings, parse_conv_layers, shown
+from model.checkpoint.fairseq_settings import FairseqSettings, parse_conv_layers
+from model.checkpoint.readers.byte_file import shown
 from model.errors import CheckpointError
 
 _EXTRACTOR_MODES: Mapping[str, str] = {"default": "group", "layer_norm": "layer"}

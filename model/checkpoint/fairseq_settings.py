@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from model.checkpoint.readers.byte_file import shown
 from model.checkpoint.readers.pickled_object import PickledObject
 from model.errors import CheckpointError
 
@@ -122,12 +123,6 @@ class FairseqSettings:
             f"The setting {name} of {self.where} must be {rule}, not {shown(value)}; check that the file is what"
             " fairseq wrote."
         )
-
-
-def shown(value: Any) -> str:
-    """Returns a value as a message shows it: short, whatever it is."""
-    text = repr(value) if isinstance(value, (str, int, float, bool, type(None))) else f"a {type(value).__name__}"
-    return text if len(text) <= 80 else f"{text[:77]}…"
 
 
 def parse_conv_layers(text: str, where: str) -> list[tuple[int, int, int]]:
