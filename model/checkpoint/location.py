@@ -78,10 +78,10 @@ def find_checkpoint(source: str | Path, language: str | None = None) -> Checkpoi
         )
     if "://" in text:
         raise UsageError(f"--checkpoint must be a directory, a file, or {HUB_PREFIX}owner/name, not {text!r}.")
-    path = Path(source).expanduser()
     try:
+        path = Path(source).expanduser()
         is_directory, is_file = path.is_dir(), path.is_file()
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         raise UsageError(f"--checkpoint must be a directory or a file that can be read: {error}.") from error
     if is_directory:
         return CheckpointFiles(path.resolve().name, path, _weights_in(path))

@@ -99,6 +99,7 @@ def test_a_checkpoint_of_the_hub_is_downloaded(directory, monkeypatch):
             r"must be a directory or a file that exists, or hf://owner/name; nowhere does not exist",
         ),
         ("n" * 300, UsageError, r"must be a directory or a file that can be read: .*File name too long"),
+        ("~nobody-at-all/x", UsageError, r"must be a directory or a file that can be read: .*home directory"),
         ("null\0", UsageError, r"does not exist"),
         ("https://example.org/model", UsageError, r"a directory, a file, or hf://owner/name, not 'https://example.org"),
         ("hf://facebook", UsageError, r"must be hf://owner/name or .* and not 'hf://facebook'"),
