@@ -186,10 +186,9 @@ class Wav2Vec2Config:
             f"output_hidden_size must be hidden_size, {self.hidden_size}, where there is no adapter to change it; it is"
             f" {self.output_hidden_size}.",
         )
-        wav2vec2_only = self.add_adapter or self.adapter_attn_dim is not None
         settings.require(
-            self.model_type == "wav2vec2" or not wav2vec2_only,
-            "add_adapter and adapter_attn_dim must be left out with model_type 'hubert', which has no adapters.",
+            self.model_type == "wav2vec2" or not self.add_adapter,
+            "add_adapter must be left out with model_type 'hubert', which has no convolutional adapter.",
         )
         settings.require(
             self.model_type == "hubert" or (self.feat_proj_layer_norm and not self.conv_pos_batch_norm),

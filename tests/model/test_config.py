@@ -300,6 +300,7 @@ def test_the_shortest_input_of_an_adapter_gives_one_frame_behind_it():
 def test_attention_adapters_stand_in_pre_norm_layers_only():
     assert Wav2Vec2Config(adapter_attn_dim=16, do_stable_layer_norm=True).has_attention_adapters
     assert not Wav2Vec2Config(adapter_attn_dim=16).has_attention_adapters
+    assert Wav2Vec2Config(model_type="hubert", adapter_attn_dim=16, do_stable_layer_norm=True).has_attention_adapters
 
 
 @pytest.mark.parametrize("name", ["whisper", "wavlm", "data2vec-audio", "Wav2Vec2", None, 3, [], {}])
