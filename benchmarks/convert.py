@@ -1,6 +1,6 @@
 """How long the conversion of a base checkpoint takes, and how much memory, beside loading it in PyTorch.
 
-    make bench ARGS=
+    make bench
 
 PyTorch (in .venv-reference) makes the base architecture with random weights at its full size. Then `w2v2 convert` and
 `transformers` load it in turn, each in a new process, round by round. The last line is one JSON object.

@@ -1,6 +1,6 @@
 """How long the base model takes, beside PyTorch's, on the same inputs and with the same weights.
 
-    make bench ARGS=
+    make bench
 
 PyTorch (in .venv-reference) makes the base architecture with random weights at its full size; it is converted; then
 three processes take turns, round by round: PyTorch, our model as a graph, and our model compiled by XLA. All compute in
