@@ -76,6 +76,8 @@ def save_model(
 ) -> dict[str, Any]:
     """Writes a model directory, whole or not at all; one that stands there is replaced.
 
+    The model's random state, which Keras saves with its weights, is set to a fixed one.
+
     Args:
       model: A `Wav2Vec2CTC`, `Wav2Vec2PreTraining` or `Wav2Vec2Headless`.
       vocabulary: The tokens of its CTC head; None without one.

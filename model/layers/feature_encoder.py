@@ -16,7 +16,7 @@ _NORM_EPSILON = 1e-5
 
 
 class FeatureEncoder(keras.layers.Layer):
-    """Seven strided convolutions, each followed by its norm, if it has one, and an activation.
+    """Strided convolutions, seven in the published models, each followed by its norm, if it has one, and an activation.
 
     With `feat_extract_norm="group"` the first layer alone has a norm, over time; with `"layer"` each has one, over
     channels. No convolution pads, so a valid frame depends on valid samples only. Source: Baevski et al. 2020, §2.

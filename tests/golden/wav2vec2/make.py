@@ -82,6 +82,7 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "hubert_group": ("HubertForCTC", GROUP_POST),
     "hubert_layer": ("HubertForCTC", LAYER_PRE),
     "hubert_batch_norm": ("HubertForCTC", {**GROUP_POST, "conv_pos_batch_norm": True, "feat_proj_layer_norm": False}),
+    "hubert_attention_adapter": ("HubertForCTC", {**LAYER_PRE, "adapter_attn_dim": 6}),
     "pretraining": ("Wav2Vec2ForPreTraining", LAYER_PRE),
     "headless": ("Wav2Vec2Model", GROUP_POST),
     "hubert_headless": ("HubertModel", LAYER_PRE),

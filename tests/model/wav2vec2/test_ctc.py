@@ -13,6 +13,7 @@ from model.training.ctc import ctc_loss
 VARIANTS = (
     "group_post_norm", "layer_pre_norm", "group_pre_norm", "layer_post_norm", "convolutional_adapter", "wide_adapter",
     "attention_adapter", "other_values", "hubert_group", "hubert_layer", "hubert_batch_norm",
+    "hubert_attention_adapter",
 )  # fmt: skip
 SMALL = Wav2Vec2Config(
     conv_dim=(4, 4), conv_kernel=(10, 3), conv_stride=(5, 2), hidden_size=8, num_hidden_layers=3,
