@@ -182,14 +182,15 @@ class TarStream:
     def _extension(self, info: tarfile.TarInfo) -> bytes:
         if not 0 <= info.size <= MAX_EXTENSION_BYTES:
             raise DataError(
-                f"{self.name} must have extended headers of {MAX_EXTENSION_BYTES} bytes at most, and one has {info.size}."
+                f"{self.name} must have extended headers of {MAX_EXTENSION_BYTES} bytes at most, and one has"
+                f" {info.size}."
             )
         extension = self._take_all(info.size)
         self._take_all(-info.size % _BLOCK_BYTES)
         return extension
 
     def _records(self, extension: bytes, name: str) -> dict[bytes, bytes]:
-        """Parses `<length> <key>=<value>\\n` records."""
+        """Parses records of `<length> <key>=<value>` and a line feed."""
         records: dict[bytes, bytes] = {}
         while extension:
             digits, _, _ = extension[:8].partition(b" ")
