@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -70,13 +71,12 @@ class Mirror(http.server.ThreadingHTTPServer):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: Mirror
 
     def log_message(self, format, *args):  # noqa: A002 — the base class names it
         pass
 
     def do_GET(self):
-        mirror = self.server
+        mirror = cast("Mirror", self.server)
         with mirror.lock:
             mirror.active += 1
             mirror.most = max(mirror.most, mirror.active)
@@ -102,7 +102,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def send_content(self, content, cut):
-        mirror = self.server
+        mirror = cast("Mirror", self.server)
         if self.path.startswith("/moved/"):
             return self.answer(302, b"", Location=self.path.replace("/moved/", "/12/"))
         if content is None:
@@ -224,8 +224,7 @@ def test_a_killed_process_is_gone_on_after(mirror, tmp_path):
         time.sleep(0.02)
     assert part.exists()
     process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
+    process.communicate()
     mirror.stall.set()
     mirror.stall = None
     assert not (tmp_path / "dev-clean.tar.gz").exists()
