@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from beam_jobs.librispeech.tar_stream import TarStream
+from beam_jobs.librispeech.tar_stream import ByteStream, TarStream
 from beam_jobs.librispeech.transfer import locked, make_place, require_room
 from beam_jobs.librispeech.unpacking import (
     NOTE_FILE,
@@ -51,7 +51,7 @@ def find_archives(path: str | Path) -> tuple[Path, ...]:
 
 
 def unpack_archive(
-    archive: str | Path | BinaryIO,
+    archive: str | Path | ByteStream,
     directory: str | Path,
     subset: str | None = None,
     *,

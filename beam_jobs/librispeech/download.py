@@ -20,6 +20,7 @@ from model.storage import disk_full_is_said, write_json
 MAX_CONNECTIONS = 4
 
 _CHUNK_BYTES = 1 << 20
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
 def download_subset(
@@ -139,6 +140,7 @@ class _Job:
             subset.archive_bytes,
             sleep=self._pause,
             advanced=lambda held: self._advance(subset, held, text),
+            begins_with=_GZIP_MAGIC,
         )
         found = self._md5(part, subset)
         if found != subset.archive_md5:

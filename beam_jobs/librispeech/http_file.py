@@ -25,6 +25,7 @@ _ATTEMPTS = 6
 _LONGEST_PAUSE_SECONDS = 60.0
 # A connection that brought this much before it broke is a good one: it does not count as a failure in a row.
 _WORTHWHILE_BYTES = 16 << 20
+_FIRST_BYTES = 1 << 10
 _CHUNK_BYTES = 1 << 18
 _TIMEOUT_SECONDS = 60.0
 _RETRIED = (408, 425, 429)
@@ -46,6 +47,7 @@ def fetch_file(
     *,
     sleep: Callable[[float], object] = time.sleep,
     advanced: Callable[[int], None] = lambda _: None,
+    begins_with: bytes = b"",
     timeout_seconds: float = _TIMEOUT_SECONDS,
 ) -> None:
     """Fetches a file of known size.
@@ -60,18 +62,19 @@ def fetch_file(
       size_bytes: What it must have.
       sleep: Waits some seconds between attempts; it may raise in order to give up.
       advanced: Is told how many bytes there are, after each piece; it may raise in order to give up.
+      begins_with: Its first bytes, by which the page of a server that apologises is known before it is kept.
       timeout_seconds: How long a silent connection is waited for.
 
     Raises:
       UsageError: the server does not have it, or refuses it.
-      DataError: the server has a file of another size.
+      DataError: the server has another file.
       TryAgainError: the connection broke time and again.
     """
     failures = 0
     while True:
         before = _held(part)
         try:
-            _attempt(url, part, size_bytes, advanced, timeout_seconds)
+            _attempt(url, part, size_bytes, advanced, begins_with, timeout_seconds)
         except _BrokenError as broken:
             held = _held(part)
             failures = 1 if held - before >= _WORTHWHILE_BYTES else failures + 1
@@ -90,7 +93,9 @@ def note_file(part: Path) -> Path:
     return part.with_name(part.name + ".json")
 
 
-def _attempt(url: str, part: Path, size_bytes: int, advanced: Callable[[int], None], timeout_seconds: float) -> None:
+def _attempt(
+    url: str, part: Path, size_bytes: int, advanced: Callable[[int], None], begins_with: bytes, timeout_seconds: float
+) -> None:
     held = _held(part)
     note = _read_note(part)
     if held > size_bytes or (held and note is None):
@@ -113,11 +118,17 @@ def _attempt(url: str, part: Path, size_bytes: int, advanced: Callable[[int], No
         if start not in (0, held):
             part.unlink(missing_ok=True)
             raise _BrokenError(f"the server sent another part ({start}) than it was asked for ({held})")
+        chunk = _read(response, _FIRST_BYTES)
+        if not start and not chunk.startswith(begins_with[: len(chunk)]):
+            raise DataError(
+                f"{url} must begin as such a file does, with {begins_with!r}, and begins with {chunk[:16]!r}; choose"
+                " another mirror."
+            )
         # Before the first byte: a part without a note would be of an unknown version.
         write_json(note_file(part), {"url": url, "validator": _validator(response)})
         with open(part, "r+b" if start else "wb") as file:
             held = file.seek(start)
-            while chunk := _read(response):
+            while chunk:
                 if held + len(chunk) > size_bytes:
                     raise DataError(
                         f"{url} must have {size_bytes} bytes, as it was published, and has more; choose another mirror."
@@ -125,6 +136,7 @@ def _attempt(url: str, part: Path, size_bytes: int, advanced: Callable[[int], No
                 file.write(chunk)
                 held += len(chunk)
                 advanced(held)
+                chunk = _read(response, _CHUNK_BYTES)
     if held < size_bytes:
         raise _BrokenError(f"the connection ended after {held} of {size_bytes} bytes")
 
@@ -178,10 +190,10 @@ def _validator(response: Any) -> str:
     return tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
 
 
-def _read(response: Any) -> bytes:
+def _read(response: Any, most_bytes: int) -> bytes:
     # Apart from writing: a disk that fails must not be taken for a connection that breaks.
     try:
-        return response.read(_CHUNK_BYTES)
+        return response.read(most_bytes)
     except (OSError, http.client.HTTPException) as error:
         raise _BrokenError(_one_line(error)) from error
 

@@ -14,7 +14,7 @@ import io
 import tarfile
 import zlib
 from collections.abc import Iterator
-from typing import Any, BinaryIO, cast
+from typing import Any, Protocol, cast
 
 from model.errors import DataError, TryAgainError
 
@@ -44,6 +44,14 @@ _OTHER_TYPES = {
 }
 
 
+class ByteStream(Protocol):
+    """What an archive is read from: a file, or an object of another storage; need not be seekable."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """Returns some bytes, `size` at most; none at the end."""
+        ...
+
+
 @dataclasses.dataclass(frozen=True)
 class Member:
     """A file or a directory in an archive, as its headers tell of it.
@@ -65,7 +73,7 @@ class TarStream:
     """The members of an archive, in order.
 
     Args:
-      source: Opened for reading bytes; need not be seekable.
+      source: Read from where it stands to its end.
       name: What to call it in messages.
       is_local: Else an error of reading may be gone at another attempt.
 
@@ -73,7 +81,7 @@ class TarStream:
       DataError: it is empty, or a pointer of Git LFS in place of an archive.
     """
 
-    def __init__(self, source: BinaryIO, name: str, is_local: bool = True) -> None:
+    def __init__(self, source: ByteStream, name: str, is_local: bool = True) -> None:
         self.name = name
         self._source = _Source(source, name, is_local)
         head = self._source.peek()
@@ -255,7 +263,7 @@ class TarStream:
 class _Source:
     """Counts and sums what is read of the archive itself."""
 
-    def __init__(self, raw: BinaryIO, name: str, is_local: bool) -> None:
+    def __init__(self, raw: ByteStream, name: str, is_local: bool) -> None:
         self.read_bytes = 0
         self.digest = hashlib.md5(usedforsecurity=False)
         self.head = b""

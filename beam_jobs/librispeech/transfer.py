@@ -54,7 +54,11 @@ def locked(lock_file: Path, pause: Callable[[float], object] = time.sleep) -> It
                 break
             except BlockingIOError:
                 pause(_POLL_SECONDS)
-        yield
+        try:
+            yield
+        finally:
+            # Said, not left to the closing: a process forked meanwhile has the file open as well.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
     finally:
         os.close(descriptor)
 

@@ -1,5 +1,6 @@
 """Archives of LibriSpeech: sound ones are unpacked whole, all others not at all."""
 
+import concurrent.futures
 import gzip
 import hashlib
 import io
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from hypothesis import strategies as st
 
 from beam_jobs.librispeech import archives, inspect_corpus, tar_stream, transfer, unpacking
 from beam_jobs.librispeech.archives import find_archives, unpack_archive
-from model.errors import DataError, DiskFullError, TryAgainError, UsageError
+from model.errors import DataError, DiskFullError, TryAgainError, UsageError, W2v2Error
 
 CHAPTER = "LibriSpeech/test-a/1089/134686"
 SOUND = f"{CHAPTER}/1089-134686-0000.flac"
@@ -38,7 +40,7 @@ GOOD = {
 MTIME = 1_400_000_000
 
 
-def entry(name, content=b"", **fields):
+def entry(name, content: bytes | None = b"", **fields):
     info = tarfile.TarInfo(name)
     info.mtime = MTIME
     if content is None:
@@ -86,7 +88,7 @@ def files(entries):
     return {name: content for name, content in entries.items() if content is not None}
 
 
-def refused(archive, place, message, error=DataError):
+def refused(archive, place, message, error: type[W2v2Error] = DataError):
     """Expects an error, and that nothing is left."""
     with pytest.raises(error, match=message) as caught:
         unpack_archive(archive, place)
@@ -164,6 +166,23 @@ def test_what_was_unpacked_is_not_unpacked_again(make, tmp_path, monkeypatch):
     opened.clear()
     unpack_archive(io.BytesIO(b""), tmp_path / "other", identity="generation 1")
     assert opened == []
+
+
+def test_two_at_once_unpack_it_once(make, tmp_path, monkeypatch):
+    path = make(GOOD)
+    opened = []
+    whole = archives.TarStream
+
+    def slow(*arguments, **fields):
+        opened.append(arguments)
+        time.sleep(0.3)
+        return whole(*arguments, **fields)
+
+    monkeypatch.setattr(archives, "TarStream", slow)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        one, two = pool.map(lambda _: unpack_archive(path, tmp_path / "out"), range(2))
+    assert one == two
+    assert len(opened) == 1
 
 
 def test_an_archive_that_was_changed_replaces_what_it_left(make, tmp_path):
@@ -346,8 +365,8 @@ def test_extended_headers_are_capped(make, tmp_path):
     ],
 )
 def test_extended_headers_that_are_damaged_are_refused(make, tmp_path, records):
-    header, content = entry("pax", records, type=tarfile.XHDTYPE)
-    raw = header.tobuf(tarfile.USTAR_FORMAT) + content + bytes(-len(content) % 512) + tar(GOOD, gz=False)
+    header, _ = entry("pax", records, type=tarfile.XHDTYPE)
+    raw = header.tobuf(tarfile.USTAR_FORMAT) + records + bytes(-len(records) % 512) + tar(GOOD, gz=False)
     if records:
         refused(make(raw), tmp_path / "out", "the header after 'pax' is damaged")
     else:

@@ -24,7 +24,7 @@ from beam_jobs.librispeech.published import PUBLISHED, PublishedSubset
 from model.errors import DataError, DiskFullError, TryAgainError, UsageError
 
 NAMES = ("dev-clean", "dev-other", "test-clean", "test-other")
-CONTENT = {name: hashlib.sha256(name.encode()).digest() * 6_400 for name in NAMES}
+CONTENT = {name: b"\x1f\x8b" + hashlib.sha256(name.encode()).digest() * 6_400 for name in NAMES}
 SIZE = len(CONTENT["dev-clean"])
 TABLE = {
     name: PublishedSubset(name, SIZE, hashlib.md5(content).hexdigest(), 1, None, 0.1, 1, 0)
@@ -220,11 +220,13 @@ def test_a_killed_process_is_gone_on_after(mirror, tmp_path):
     process = start(mirror, tmp_path)
     part = tmp_path / "dev-clean.tar.gz.part"
     deadline = time.monotonic() + 30
-    while not part.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert part.exists()
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    try:
+        while not part.exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert part.exists()
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
     mirror.stall.set()
     mirror.stall = None
     assert not (tmp_path / "dev-clean.tar.gz").exists()
@@ -346,6 +348,15 @@ def test_a_file_of_another_size_is_refused(mirror, tmp_path, length):
     with pytest.raises(DataError, match=rf"must have {SIZE} bytes, as it was published, and has (more|{SIZE + 4});"):
         fetch(mirror, tmp_path)
     assert not (tmp_path / "dev-clean.tar.gz").exists()
+
+
+def test_a_page_in_place_of_an_archive_is_not_kept(mirror, tmp_path):
+    mirror.content["dev-clean"], mirror.length = b"<html>Log in first</html>", False
+    with pytest.raises(
+        DataError, match=r"must begin as such a file does, with b'\\x1f\\x8b', and begins with b'<html>"
+    ):
+        fetch(mirror, tmp_path)
+    assert visible(tmp_path) == []
 
 
 def test_without_a_length_the_file_is_fetched_too(mirror, tmp_path):
