@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from beam_jobs.librispeech.tar_stream import ByteStream, TarStream
+from beam_jobs.librispeech.metered_source import ByteStream
+from beam_jobs.librispeech.tar_stream import TarStream
 from beam_jobs.librispeech.transfer import locked, make_place, require_room
 from beam_jobs.librispeech.unpacking import (
     NOTE_FILE,

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
-import hashlib
 import io
 import tarfile
 import zlib
 from collections.abc import Iterator
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
-from model.errors import DataError, TryAgainError
+from beam_jobs.librispeech.metered_source import ByteStream, MeteredSource
+from model.errors import DataError
 
 # FLAC does not shrink; headers, padding and transcripts do. The slack is for small archives and zeros at the end.
 MAX_RATIO = 10
@@ -28,7 +28,6 @@ MAX_EXTENSION_BYTES = 64 << 10
 
 _BLOCK_BYTES = tarfile.BLOCKSIZE
 _CHUNK_BYTES = 1 << 20
-_HEAD_BYTES = 64
 _GZIP_MAGIC = b"\x1f\x8b"
 _LFS_POINTER = b"version https://git-lfs"
 _LATEST_SECONDS = 1 << 33
@@ -42,14 +41,6 @@ _OTHER_TYPES = {
     tarfile.FIFOTYPE: "a pipe",
     tarfile.GNUTYPE_SPARSE: "a sparse file",
 }
-
-
-class ByteStream(Protocol):
-    """What an archive is read from: a file, or an object of another storage; need not be seekable."""
-
-    def read(self, size: int, /) -> bytes | None:
-        """Returns some bytes, `size` at most; none at the end."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +74,7 @@ class TarStream:
 
     def __init__(self, source: ByteStream, name: str, is_local: bool = True) -> None:
         self.name = name
-        self._source = _Source(source, name, is_local)
+        self._source = MeteredSource(source, name, is_local)
         head = self._source.peek()
         if not head:
             raise DataError(f"{name} must be an archive, and is empty; copy or download it again.")
@@ -258,45 +249,6 @@ class TarStream:
             f"{self.name} must be a whole archive, and the header after {shown(last)} is damaged; copy or download it"
             " again."
         )
-
-
-class _Source:
-    """Counts and sums what is read of the archive itself."""
-
-    def __init__(self, raw: ByteStream, name: str, is_local: bool) -> None:
-        self.read_bytes = 0
-        self.digest = hashlib.md5(usedforsecurity=False)
-        self.head = b""
-        self._unread_head = b""
-        self._raw = raw
-        self._name = name
-        self._is_local = is_local
-
-    def peek(self) -> bytes:
-        """Returns the first bytes, and leaves them to be read."""
-        while len(self.head) < _HEAD_BYTES and (piece := self._read_raw(_HEAD_BYTES - len(self.head))):
-            self.head += piece
-        self._unread_head = self.head
-        return self.head
-
-    def read(self, size_bytes: int = -1) -> bytes:
-        if self._unread_head:
-            size_bytes = len(self._unread_head) if size_bytes < 0 else size_bytes
-            piece, self._unread_head = self._unread_head[:size_bytes], self._unread_head[size_bytes:]
-        else:
-            piece = self._read_raw(size_bytes)
-        self.read_bytes += len(piece)
-        self.digest.update(piece)
-        return piece
-
-    def _read_raw(self, size_bytes: int) -> bytes:
-        try:
-            return self._raw.read(size_bytes) or b""
-        except OSError as error:
-            reason = error.strerror or str(error)
-            if self._is_local:
-                raise DataError(f"{self._name} must be a file that can be read: {reason}.") from error
-            raise TryAgainError(f"{self._name} could not be read: {reason}; run again later.") from error
 
 
 def shown(name: str) -> str:

@@ -553,7 +553,7 @@ SMALL_TAR = tar(GOOD, gz=False)
 MUTATIONS = st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(1, 255)), min_size=1, max_size=4)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(mutations=MUTATIONS, cut=st.none() | st.integers(0, len(SMALL)))
 def test_a_mutated_gzip_is_refused_or_its_content_is_whole(mutations, cut):
     content = bytearray(SMALL)
@@ -562,7 +562,7 @@ def test_a_mutated_gzip_is_refused_or_its_content_is_whole(mutations, cut):
     assert outcome(bytes(content[:cut])) in (None, files(GOOD))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(mutations=MUTATIONS, cut=st.none() | st.integers(0, len(SMALL_TAR)))
 def test_a_mutated_tar_stays_in_its_place(mutations, cut):
     content = bytearray(SMALL_TAR)
@@ -609,14 +609,14 @@ HOSTILE = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(members=HOSTILE, form=st.sampled_from([tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]), gz=st.booleans())
 def test_whatever_an_archive_names_it_stays_in_its_place(members, form, gz):
     found = outcome(tar(members, gz, form))
     assert found is None or all(unpacking._FILE.fullmatch(name) or unpacking._TABLE.fullmatch(name) for name in found)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(content=st.binary(max_size=2_000), prefix=st.sampled_from([b"", b"\x1f\x8b\x08", SMALL_TAR[:1024]]))
 def test_noise_is_refused(content, prefix):
     assert outcome(prefix + content) is None
