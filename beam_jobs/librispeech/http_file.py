@@ -98,7 +98,7 @@ def _attempt(
 ) -> None:
     held = _held(part)
     note = _read_note(part)
-    if held > size_bytes or (held and note is None):
+    if held > size_bytes:
         part.unlink()
         held = 0
     if held == size_bytes:
