@@ -15,6 +15,7 @@ from typing import Any
 import apache_beam as beam
 
 from beam_jobs.librispeech.corpus import CorpusSummary, inspect_corpus
+from beam_jobs.librispeech.recordings import Recordings
 from beam_jobs.librispeech.references import Reject
 from beam_jobs.librispeech.settings import IngestSettings
 from beam_jobs.librispeech.shards import RESULTS_DIRECTORY
@@ -46,7 +47,7 @@ def ingest(
     all of them are finished; a job that was killed goes on with those that it had finished.
 
     Args:
-      corpus_dir: The corpus, in LibriSpeech's layout.
+      corpus_dir: The corpus, in LibriSpeech's layout, or the manifest of own recordings.
       output_dir: Gets `Split-<name>/data_tfrecord-SSSSS-of-NNNNN`, `dataset_info.json` and `rejects.jsonl`.
       staging_root: A directory that outlives the run.
       settings: What to do.
@@ -98,8 +99,12 @@ def _run(corpus: CorpusSummary, staging: Path, settings: IngestSettings, make_pi
     unheard.unlink(missing_ok=True)
     try:
         with make_pipeline() as pipeline:
-            chapters = pipeline | "Chapters" >> beam.Create(list(corpus.chapters), reshuffle=False)
-            references = chapters | "ReadReferences" >> ReadReferences(corpus.root, settings)
+            parts = list(corpus.chapters) or [Recordings(corpus.root)]
+            references = (
+                pipeline
+                | "Parts" >> beam.Create(parts, reshuffle=False)
+                | "ReadReferences" >> ReadReferences(corpus.root, settings)
+            )
             _ = references.references | "WriteShards" >> WriteShards(corpus.root, str(staging), settings, total)
             _ = (
                 references[REJECTED]
@@ -160,7 +165,11 @@ def _collect(
     rejects.sort(key=lambda reject: (reject["utterance_id"], reject["path"]))
     info = {
         "format_version": RECORD_VERSION,
-        "corpus": {"root_name": Path(corpus.root).name, "fingerprint": corpus.fingerprint},
+        "corpus": {
+            "root_name": Path(corpus.root).name,
+            "fingerprint": corpus.fingerprint,
+            "speakers_known": corpus.speakers_known,
+        },
         "settings": to_mapping(settings),
         "splits": splits,
         "read": read,

@@ -9,7 +9,7 @@ from typing import Any
 
 from beam_jobs.librispeech.references import Reference, Reject
 from beam_jobs.librispeech.settings import IngestSettings
-from model.audio import AudioError, read_pcm16
+from model.audio import SAMPLE_RATE_HZ, AudioError, read_any_pcm16, read_pcm16
 from model.examples import Utterance, encode
 from model.storage import read_json, replacing, sha256_of_file, write_json
 
@@ -85,10 +85,15 @@ def write_shard(
 
 
 def _read(root: str, reference: Reference, settings: IngestSettings) -> Utterance | Reject:
+    path = Path(root) / reference.path
     try:
-        samples, rate_hz = read_pcm16(Path(root) / reference.path)
+        if reference.any_format:
+            samples = read_any_pcm16(path, reference.path, settings.max_samples).samples
+            rate_hz = SAMPLE_RATE_HZ
+        else:
+            samples, rate_hz = read_pcm16(path, reference.path)
     except AudioError as error:
-        return _reject(reference, str(error).replace(f"{Path(root)}/", ""))
+        return _reject(reference, str(error))
     if rate_hz != settings.sample_rate_hz:
         return _reject(reference, f"Its rate must be {settings.sample_rate_hz} Hz, and is {rate_hz} Hz.")
     if len(samples) < settings.min_samples:
@@ -97,10 +102,10 @@ def _read(root: str, reference: Reference, settings: IngestSettings) -> Utteranc
         return _reject(reference, f"It must have {settings.max_samples} samples at most, and has {len(samples)}.")
     return Utterance(
         utterance_id=reference.utterance_id,
-        speaker_id=reference.chapter.speaker_id,
-        chapter_id=reference.chapter.chapter_id,
-        gender=reference.chapter.gender,
-        subset=reference.chapter.subset,
+        speaker_id=reference.speaker_id,
+        chapter_id=reference.chapter_id,
+        gender=reference.gender,
+        subset=reference.subset,
         sample_rate_hz=rate_hz,
         samples=samples,
         transcript=reference.transcript,
@@ -108,4 +113,4 @@ def _read(root: str, reference: Reference, settings: IngestSettings) -> Utteranc
 
 
 def _reject(reference: Reference, reason: str) -> Reject:
-    return Reject(reference.utterance_id, reference.path, reason, reference.chapter.split)
+    return Reject(reference.utterance_id, reference.path, reason, reference.split)

@@ -107,7 +107,7 @@ def test_a_killed_job_goes_on_with_the_shards_that_it_finished(corpus, tmp_path,
     import beam_jobs.librispeech.shards as writing
 
     read = writing.read_pcm16
-    monkeypatch.setattr(writing, "read_pcm16", lambda path: heard.append(path) or read(path))
+    monkeypatch.setattr(writing, "read_pcm16", lambda path, name: heard.append(path) or read(path, name))
     ingest(corpus, tmp_path / "out", tmp_path / "staging", IngestSettings())
     assert digests(tmp_path / "out") == digests(tmp_path / "whole")
     already = sum(len(list(read_utterances([str(p)]))) for p in shards(tmp_path / "out") if p.name in
