@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import posixpath
 import re
@@ -120,12 +121,17 @@ def transcript(text: str, normalise: Callable[[str], str], max_characters: int, 
     normal = normalise(text)
     if not normal:
         raise LineError("the transcript holds no word")
-    if not keep_lossy and (lost := sorted(c for c in set(text) if is_spoken(c) and not normalise(c))):
+    if not keep_lossy and (lost := sorted(c for c in set(text) if _is_lost(c, normalise))):
         raise LineError(
             f"the transcript holds {shown(' '.join(lost))}, which is spoken and would be lost; write it as words, in"
             " the letters of the alphabet"
         )
     return normal
+
+
+@functools.lru_cache(maxsize=10_000)
+def _is_lost(character: str, normalise: Callable[[str], str]) -> bool:
+    return is_spoken(character) and not normalise(character)
 
 
 def is_spoken(character: str) -> bool:
