@@ -43,7 +43,7 @@ class Quantity:
 
 QUANTITIES: Mapping[str, Quantity] = {
     "duration_seconds": Quantity("Duration", "s", tuple(range(36))),
-    "level_dbfs": Quantity("Level (RMS)", "dBFS", tuple(range(-80, 1, 2))),
+    "level_dbfs": Quantity("Level, RMS", "dBFS", tuple(range(-80, 1, 2))),
     "peak_dbfs": Quantity("Peak", "dBFS", tuple(range(-60, 1, 2))),
     # A single sample of an utterance of 100 000 s would be 6e-10.
     "clipped_fraction": Quantity("Share of samples at full scale", "", (1e-9, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)),
