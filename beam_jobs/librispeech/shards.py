@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from beam_jobs.librispeech.profile import Profile
 from beam_jobs.librispeech.references import Reference, Reject
 from beam_jobs.librispeech.settings import IngestSettings
 from model.audio import SAMPLE_RATE_HZ, AudioError, read_any_pcm16, read_pcm16
@@ -37,7 +38,7 @@ def write_shard(
       references: Its utterances, in any order.
 
     Returns:
-      The result: counts, hours, words, speakers, sha256, and the rejects.
+      The result: counts of all and of each subset, the profile, sha256, and the rejects.
     """
     staging = Path(staging_dir)
     result_path = staging / RESULTS_DIRECTORY / f"{split}-{shard:05d}.json"
@@ -48,7 +49,8 @@ def write_shard(
     import tensorflow as tf
 
     rejects: list[Reject] = []
-    speakers: set[str] = set()
+    profile = Profile()
+    subsets: dict[str, _SubsetCounts] = {}
     written = samples = words = 0
     seen: set[str] = set()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +69,8 @@ def write_shard(
             written += 1
             samples += len(utterance.samples)
             words += len(utterance.transcript.split())
-            speakers.add(utterance.speaker_id)
+            profile.add(utterance)
+            subsets.setdefault(utterance.subset, _SubsetCounts()).add(utterance)
     (staging / f"{split}-{name}").replace(path)
     result = {
         "split": split,
@@ -76,12 +79,30 @@ def write_shard(
         "written": written,
         "samples": samples,
         "words": words,
-        "speakers": sorted(speakers),
+        "subsets": {name: counts.to_json() for name, counts in sorted(subsets.items())},
+        "profile": profile.to_json(),
         "sha256": sha256_of_file(path),
         "rejects": [dataclasses.asdict(reject) for reject in rejects],
     }
     write_json(result_path, result)
     return {**result, "resumed": False}
+
+
+@dataclasses.dataclass
+class _SubsetCounts:
+    utterances: int = 0
+    samples: int = 0
+    words: int = 0
+    speakers: set[str] = dataclasses.field(default_factory=set)
+
+    def add(self, utterance: Utterance) -> None:
+        self.utterances += 1
+        self.samples += len(utterance.samples)
+        self.words += len(utterance.transcript.split())
+        self.speakers.add(utterance.speaker_id)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**dataclasses.asdict(self), "speakers": sorted(self.speakers)}
 
 
 def _read(root: str, reference: Reference, settings: IngestSettings) -> Utterance | Reject:

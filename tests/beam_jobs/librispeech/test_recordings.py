@@ -55,7 +55,7 @@ def test_recordings_of_any_format_become_records(manifest, tmp_path):
     exact, _ = soundfile.read(manifest.parent / "clips" / "two.flac", dtype="int16")
     np.testing.assert_array_equal(found["GOOD EVENING"].samples, exact)
     assert found["WHO KNOWS"].speaker_id == "cleo"
-    assert info["corpus"]["speakers_known"] is True
+    assert info["speakers_known"] is True
 
 
 def test_what_is_faulty_is_rejected_with_its_reason(manifest, tmp_path):
