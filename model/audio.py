@@ -5,16 +5,29 @@ The twin of `normalise` inside a TensorFlow graph is `model.normalisation.normal
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import io
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from model.errors import DataError
+from model.containers import AudioError, check_flac, check_whole
+
+__all__ = [
+    "SAMPLE_RATE_HZ",
+    "VARIANCE_EPSILON",
+    "AudioError",
+    "Sound",
+    "normalise",
+    "read_any_pcm16",
+    "read_pcm16",
+    "read_waveform",
+    "to_float",
+]
 
 SAMPLE_RATE_HZ = 16_000
 # Added to the variance of a waveform: Hugging Face's feature extractor; fairseq has 1e-5, which quiet audio shows.
@@ -22,22 +35,45 @@ VARIANCE_EPSILON = 1e-7
 
 _FULL_SCALE = 32768.0
 _LFS_POINTER = b"version https://git-lfs"
-_STREAMINFO_BYTES = 34
 _FLAC_MAGIC = b"fLaC"
-_NO_MD5 = b"\0" * 16
+# What `read_any_pcm16` reads. libsndfile knows more, but not whether those are whole.
+_FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3")
+_MIN_RATE_HZ, _MAX_RATE_HZ = 4_000, 384_000
+_MAX_CHANNELS = 16
+# What libsndfile says of a FLAC whose header does not tell its length.
+_UNKNOWN_FRAMES = (1 << 63) - 1
+# The length in an MP3's header counts whole frames of 1152 samples, and encoders disagree about the first and the last.
+_MP3_SLACK_FRAMES = 4 * 1152
+# A recording in which so much is beyond full scale is in the wrong units, and would become noise.
+_MAX_SATURATED_FRACTION = 0.1
+# Read as the integers that they are; all else as float32.
+_EXACT: dict[str, Any] = {"PCM_16": "int16", "PCM_24": "int32", "PCM_S8": "int32"}
 
 
-class AudioError(DataError):
-    """A file of sound cannot be read, or is not what its header says. Exit code 3."""
+class Sound(NamedTuple):
+    """Sound as records hold it, and what it was before.
+
+    Attributes:
+      samples: int16 `[samples]`, mono, at 16 kHz.
+      original_rate_hz: The rate of the file.
+      original_channels: The channels of the file.
+      saturated_samples: How many samples were beyond full scale and are at its edge now.
+    """
+
+    samples: np.ndarray[Any, Any]
+    original_rate_hz: int
+    original_channels: int
+    saturated_samples: int
 
 
-def read_pcm16(path: str | os.PathLike[str]) -> tuple[np.ndarray[Any, Any], int]:
+def read_pcm16(source: str | os.PathLike[str] | bytes, name: str = "") -> tuple[np.ndarray[Any, Any], int]:
     """Reads a file of 16-bit sound exactly.
 
     A FLAC is checked against the number of samples and the MD5 of them that its header holds, as `flac --test` does.
 
     Args:
-      path: A file that libsndfile reads, of one channel.
+      source: A file that libsndfile reads, of one channel: its path, or its content.
+      name: What messages call it; the path, where nothing is given.
 
     Returns:
       int16 `[samples]`, and the sample rate in Hz.
@@ -47,20 +83,55 @@ def read_pcm16(path: str | os.PathLike[str]) -> tuple[np.ndarray[Any, Any], int]
     """
     import soundfile
 
-    content = _read(path)
-    try:
-        with soundfile.SoundFile(io.BytesIO(content)) as file:
-            rate_hz, channels, subtype = file.samplerate, file.channels, file.subtype
-            if channels != 1:
-                raise AudioError(f"{path} must have one channel, and has {channels}; mix it down first.")
-            if subtype != "PCM_16":
-                raise AudioError(f"{path} must have 16-bit samples, and has {subtype}; convert it first.")
-            samples = file.read(dtype="int16")
-    except (soundfile.SoundFileError, RuntimeError, TypeError, ValueError) as error:
-        raise AudioError(f"{path} must be a file of sound that can be decoded: {_one_line(error)}") from error
+    name = name or _name(source)
+    content = _read(source, name)
+    with _decoding(name), soundfile.SoundFile(io.BytesIO(content)) as file:
+        rate_hz, channels, subtype = file.samplerate, file.channels, file.subtype
+        if channels != 1:
+            raise AudioError(f"{name} must have one channel, and has {channels}; mix it down first.")
+        if subtype != "PCM_16":
+            raise AudioError(f"{name} must have 16-bit samples, and has {subtype}; convert it first.")
+        samples = file.read(dtype="int16")
     if content.startswith(_FLAC_MAGIC):
-        _check_flac(path, content, samples)
+        check_flac(name, content, samples)
     return samples, rate_hz
+
+
+def read_any_pcm16(source: str | os.PathLike[str] | bytes, name: str = "", max_samples: int | None = None) -> Sound:
+    """Reads WAV, FLAC, OGG or MP3 of any rate and number of channels, as records hold sound.
+
+    16-bit mono sound at 16 kHz comes through bit by bit. All else is decoded as float32, its channels averaged,
+    resampled (soxr, HQ), rounded, and held at the edges of 16 bits where it is beyond them. A FLAC is checked against
+    its MD5; a WAV, an OGG and an MP3 must be as long as they say.
+
+    Args:
+      source: The path of the file, or its content.
+      name: What messages call it; the path, where nothing is given.
+      max_samples: Longer sound, counted at 16 kHz, is refused, if possible before it is decoded; never is more decoded
+        than this. None: no limit.
+
+    Raises:
+      AudioError: it is no such sound, is damaged, cut off, empty or too long, holds numbers that are none, or has a
+        rate below 4 kHz or above 384 kHz or more than 16 channels.
+    """
+    import soundfile
+
+    name = name or _name(source)
+    with _open(source, name) as stream:
+        with _decoding(name), soundfile.SoundFile(stream) as file:
+            _check_kind(name, file)
+            frames, rate_hz, channels, kind = file.frames, file.samplerate, file.channels, file.format
+            _check_length(name, frames, rate_hz, max_samples)
+            samples = file.read(frames, dtype=_EXACT.get(file.subtype, "float32"), always_2d=True)
+        if not len(samples):
+            raise AudioError(f"{name} must hold sound, and holds no sample.")
+        if len(samples) < frames - (_MP3_SLACK_FRAMES if kind == "MP3" else 0):
+            raise AudioError(f"{name} promises {frames} samples in its header and holds {len(samples)}; copy it again.")
+        check_whole(name, kind, stream, samples)
+    if samples.dtype == np.int16 and rate_hz == SAMPLE_RATE_HZ and channels == 1:
+        return Sound(samples[:, 0], rate_hz, channels, 0)
+    mono, saturated = _to_pcm16(name, _at_model_rate(_mono(samples), rate_hz))
+    return Sound(mono, rate_hz, channels, saturated)
 
 
 def read_waveform(path: str | os.PathLike[str]) -> np.ndarray[Any, Any]:
@@ -77,19 +148,13 @@ def read_waveform(path: str | os.PathLike[str]) -> np.ndarray[Any, Any]:
     """
     import soundfile
 
-    content = _read(path)
-    try:
+    name = _name(path)
+    content = _read(path, name)
+    with _decoding(name):
         samples, rate_hz = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, RuntimeError, TypeError, ValueError) as error:
-        raise AudioError(f"{path} must be a file of sound that can be decoded: {_one_line(error)}") from error
     if not len(samples):
-        raise AudioError(f"{path} must hold sound, and holds no sample.")
-    mono = samples.mean(axis=1)
-    if rate_hz != SAMPLE_RATE_HZ:
-        import soxr
-
-        mono = soxr.resample(mono, rate_hz, SAMPLE_RATE_HZ)
-    return np.ascontiguousarray(mono, np.float32)
+        raise AudioError(f"{name} must hold sound, and holds no sample.")
+    return np.ascontiguousarray(_at_model_rate(_mono(samples), rate_hz), np.float32)
 
 
 def to_float(samples: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -105,30 +170,104 @@ def normalise(waveform: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return ((values - mean) / np.sqrt(variance + VARIANCE_EPSILON)).astype(np.float32)
 
 
-def _read(path: str | os.PathLike[str]) -> bytes:
+def _name(source: str | os.PathLike[str] | bytes) -> str:
+    return "The sound" if isinstance(source, bytes) else os.fspath(source)
+
+
+@contextlib.contextmanager
+def _open(source: str | os.PathLike[str] | bytes, name: str) -> Iterator[BinaryIO]:
+    """Opens what may be sound, and refuses at its beginning what is none."""
     try:
-        content = Path(path).read_bytes()
+        with io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb") as stream:
+            head = stream.read(len(_LFS_POINTER))
+            if not head:
+                raise AudioError(f"{name} must hold sound, and is an empty file.")
+            if head == _LFS_POINTER:
+                raise AudioError(
+                    f"{name} is a Git LFS pointer in place of sound; run `git lfs pull` where it came from."
+                )
+            stream.seek(0)
+            yield stream
     except OSError as error:
-        raise AudioError(f"{path} must be a file that can be read: {error.strerror or error}.") from error
-    if not content:
-        raise AudioError(f"{path} must hold sound, and is an empty file.")
-    if content.startswith(_LFS_POINTER):
-        raise AudioError(f"{path} is a Git LFS pointer in place of sound; run `git lfs pull` where it came from.")
-    return content
+        raise AudioError(f"{name} must be a file that can be read: {error.strerror or error}.") from error
 
 
-def _check_flac(path: str | os.PathLike[str], content: bytes, samples: np.ndarray[Any, Any]) -> None:
-    """Compares decoded samples with STREAMINFO, the first block of metadata, RFC 9639 §8.2."""
-    info = content[8 : 8 + _STREAMINFO_BYTES]
-    if len(info) < _STREAMINFO_BYTES:
-        raise AudioError(f"{path} must have a whole FLAC header; it is cut off.")
-    # 36 bits, in the low half of byte 13 and in bytes 14 to 17.
-    promised = int.from_bytes(info[13:18], "big") & ((1 << 36) - 1)
-    if promised not in (0, len(samples)):
-        raise AudioError(f"{path} promises {promised} samples in its header and holds {len(samples)}; copy it again.")
-    md5 = info[18:34]
-    if md5 not in (_NO_MD5, hashlib.md5(samples.astype("<i2").tobytes(), usedforsecurity=False).digest()):
-        raise AudioError(f"{path} holds other sound than the MD5 in its header says; copy it again.")
+def _read(source: str | os.PathLike[str] | bytes, name: str) -> bytes:
+    with _open(source, name) as stream:
+        return stream.read()
+
+
+@contextlib.contextmanager
+def _decoding(name: str) -> Iterator[None]:
+    """Turns what libsndfile says into our own error."""
+    import soundfile
+
+    try:
+        yield
+    except (soundfile.SoundFileError, RuntimeError, TypeError, ValueError) as error:
+        raise AudioError(f"{name} must be a file of sound that can be decoded: {_one_line(error)}") from error
+    except MemoryError as error:
+        raise AudioError(f"{name} promises more samples in its header than memory can hold; copy it again.") from error
+
+
+def _check_kind(name: str, file: Any) -> None:
+    if file.format not in _FORMATS:
+        raise AudioError(f"{name} must be WAV, FLAC, OGG or MP3, and is {file.format}; convert it first.")
+    if not _MIN_RATE_HZ <= file.samplerate <= _MAX_RATE_HZ:
+        raise AudioError(
+            f"{name} must have a rate of {_MIN_RATE_HZ} to {_MAX_RATE_HZ} Hz, and has {file.samplerate} Hz; record it"
+            " again, or mend its header."
+        )
+    if not 1 <= file.channels <= _MAX_CHANNELS:
+        raise AudioError(f"{name} must have {_MAX_CHANNELS} channels at most, and has {file.channels}; mix it down.")
+
+
+def _check_length(name: str, frames: int, rate_hz: int, max_samples: int | None) -> None:
+    if frames == _UNKNOWN_FRAMES:
+        raise AudioError(
+            f"{name} must say in its header how long it is, and does not: it was written into a pipe; write it again,"
+            " to a file."
+        )
+    # As soxr rounds, one sample more or less.
+    samples = frames * SAMPLE_RATE_HZ // rate_hz
+    if max_samples is not None and samples > max_samples:
+        raise AudioError(
+            f"{name} must be {max_samples / SAMPLE_RATE_HZ:g} s long at most, and is {frames / rate_hz:.1f} s long;"
+            " cut it."
+        )
+
+
+def _mono(samples: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Returns the mean of the channels of `[frames, channels]` as float32, full scale being 1."""
+    # Numbers too large for float32 become infinite here, and are refused where it matters.
+    with np.errstate(over="ignore", invalid="ignore"):
+        mono = samples.mean(axis=1, dtype=np.float32)
+    if samples.dtype.kind == "i":
+        mono /= np.float32(-float(np.iinfo(samples.dtype).min))
+    return mono
+
+
+def _at_model_rate(waveform: np.ndarray[Any, Any], rate_hz: int) -> np.ndarray[Any, Any]:
+    if rate_hz == SAMPLE_RATE_HZ:
+        return waveform
+    import soxr
+
+    return soxr.resample(waveform, rate_hz, SAMPLE_RATE_HZ, quality="HQ")
+
+
+def _to_pcm16(name: str, waveform: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], int]:
+    """Returns int16 samples, and how many were beyond full scale; those are held at its edge and do not wrap round."""
+    if not np.isfinite(waveform).all():
+        raise AudioError(f"{name} must hold numbers only, and holds NaN or infinity; write it again.")
+    if not len(waveform):
+        raise AudioError(f"{name} must hold sound, and is too short for one sample at {SAMPLE_RATE_HZ} Hz.")
+    saturated = int(np.count_nonzero(np.abs(waveform) > 1))
+    if saturated > _MAX_SATURATED_FRACTION * len(waveform):
+        raise AudioError(
+            f"{name} must have samples in [-1, 1], and {100 * saturated / len(waveform):.0f} % are beyond; scale it."
+        )
+    limits = np.iinfo(np.int16)
+    return np.clip(np.rint(waveform * np.float32(_FULL_SCALE)), limits.min, limits.max).astype(np.int16), saturated
 
 
 def _one_line(error: Exception) -> str:

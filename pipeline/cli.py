@@ -107,7 +107,11 @@ def run(
     ] = DEFAULT_CONFIG,
     corpus: Annotated[
         str | None,
-        typer.Option(help="'synthetic', or a directory in LibriSpeech's layout; default: the configuration's."),
+        typer.Option(
+            help="'synthetic'; subsets of LibriSpeech, such as train-clean-100,test-clean, which are downloaded; a"
+            " directory in its layout; an archive; or a manifest of own recordings (.tsv, .jsonl). Default: the"
+            " configuration's."
+        ),
     ] = None,
     checkpoint: Annotated[
         str | None,
@@ -240,9 +244,16 @@ def transcribe(
 
 @_command
 def ingest(
-    corpus: Annotated[Path, typer.Option(metavar="DIR", help="A corpus in LibriSpeech's layout.")],
+    corpus: Annotated[
+        str,
+        typer.Option(
+            help="Subsets of LibriSpeech, such as dev-clean,test-clean; a directory in its layout; an archive; or a"
+            " manifest of own recordings (.tsv, .jsonl)."
+        ),
+    ],
     output: Annotated[Path, typer.Option(metavar="DIR", help="Where the records are written.")],
     as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
 ) -> int:
     """Turn a corpus into shards of utterance records: the Beam job alone."""
     _require("ingest", "pipeline", "apache_beam")
@@ -251,8 +262,11 @@ def ingest(
 
     with shown(None if as_json else _console(), "Ingest"):
         from beam_jobs.librispeech.ingest import ingest as ingest_corpus
+        from beam_jobs.librispeech.obtain import obtain_corpus
 
-        info = ingest_corpus(corpus, output, Path(f"{output}.staging"), IngestSettings())
+        obtained = obtain_corpus(corpus, _workspace(workspace).corpora_dir)
+        settings = IngestSettings(subsets=obtained.subsets)
+        info = ingest_corpus(obtained.root, output, Path(f"{output}.staging"), settings)
     if as_json:
         return _print_json(info)
     _console().print(f"Wrote {info['written']:,} of {info['read']:,} utterances to {output}.")

@@ -12,6 +12,7 @@ import importlib.util
 import re
 from pathlib import Path
 
+from beam_jobs.librispeech.obtain import named_subsets
 from beam_jobs.librispeech.settings import IngestSettings
 from beam_jobs.synthetic_corpus.settings import SyntheticCorpusSettings
 from components.checkpoint_converter.settings import CheckpointSettings
@@ -33,7 +34,8 @@ class CorpusConfig:
     """Where the recorded speech comes from.
 
     Attributes:
-      source: `synthetic`, or the directory of a corpus in LibriSpeech's layout; `--corpus` takes its place.
+      source: `synthetic`; subsets of LibriSpeech by name, which are downloaded; a directory in its layout; an archive;
+        or a manifest of own recordings. `--corpus` takes its place.
       synthetic: How the synthetic corpus is made.
     """
 
@@ -48,6 +50,9 @@ class CorpusConfig:
         """A short name of the corpus, for the pipeline's name."""
         if self.source == SYNTHETIC:
             return SYNTHETIC
+        subsets = named_subsets(self.source)
+        if subsets:
+            return f"librispeech-{hashlib.sha256(','.join(sorted(subsets)).encode()).hexdigest()[:6]}"
         # Two directories of the same name are two corpora, whose models must not be compared.
         path = Path(self.source).expanduser().resolve()
         place = hashlib.sha256(str(path).encode()).hexdigest()[:6]

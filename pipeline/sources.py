@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from model.storage import release_digest, sha256_of_file
 from pipeline.config import SYNTHETIC, TINY, PipelineConfig
 from pipeline.workspace import Workspace
 
-_SUBSET = re.compile(r"(train|dev|test)-[a-z0-9-]+")
+_MANIFEST_SUFFIXES = (".tsv", ".jsonl", ".ndjson", ".json", ".csv", ".txt")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +42,14 @@ def with_absolute_sources(config: PipelineConfig) -> PipelineConfig:
     Raises:
       UsageError: the corpus or the checkpoint is of a kind that this version does not read.
     """
+    from beam_jobs.librispeech.obtain import named_subsets
+
     corpus = config.corpus.source
-    if corpus != SYNTHETIC:
+    subsets = () if corpus == SYNTHETIC else named_subsets(corpus)
+    if subsets:
+        corpus = ",".join(subsets)
+        config = dataclasses.replace(config, ingest=dataclasses.replace(config.ingest, subsets=subsets))
+    elif corpus != SYNTHETIC:
         _require_corpus_kind(corpus)
         corpus = str(Path(corpus).expanduser().resolve())
     checkpoint = config.checkpoint
@@ -68,7 +73,7 @@ def with_absolute_sources(config: PipelineConfig) -> PipelineConfig:
 
 
 def find_sources(config: PipelineConfig, workspace: Workspace) -> Sources:
-    """Makes or looks at the corpus, and reads the checkpoint, which may be downloaded.
+    """Makes, fetches or looks at the corpus, and reads the checkpoint, which may be downloaded.
 
     Raises:
       DataError: the corpus is missing, empty or inconsistent, or the checkpoint is not what it must be.
@@ -76,6 +81,7 @@ def find_sources(config: PipelineConfig, workspace: Workspace) -> Sources:
       TryAgainError: the Hub does not answer.
     """
     from beam_jobs.librispeech import inspect_corpus, require_splits
+    from beam_jobs.librispeech.obtain import obtain_corpus
     from beam_jobs.librispeech.references import LETTERS
     from model.checkpoint.convert import match
     from model.checkpoint.source import read_checkpoint
@@ -88,7 +94,8 @@ def find_sources(config: PipelineConfig, workspace: Workspace) -> Sources:
         corpus_dir = workspace.corpora_dir / f"{SYNTHETIC}-{digest(config.corpus.synthetic)[:12]}"
         generate(corpus_dir, config.corpus.synthetic)
     else:
-        corpus_dir = Path(config.corpus.source)
+        obtained = obtain_corpus(config.corpus.source, workspace.corpora_dir)
+        corpus_dir = obtained.root
     corpus = inspect_corpus(corpus_dir, config.ingest)
     require_splits(corpus)
 
@@ -115,16 +122,19 @@ def find_sources(config: PipelineConfig, workspace: Workspace) -> Sources:
 
 
 def _require_corpus_kind(source: str) -> None:
+    from beam_jobs.librispeech.archives import ARCHIVE_SUFFIXES
+    from beam_jobs.librispeech.published import PUBLISHED
+
     path = Path(source).expanduser()
-    if path.is_dir():
-        return
-    if path.is_file():
+    known = (
+        "'synthetic', subsets of LibriSpeech such as train-clean-100,test-clean, a directory in its layout, an archive"
+        " of it, or a manifest of own recordings (.tsv or .jsonl)"
+    )
+    if "://" in source:
+        raise UsageError(f"--corpus must be {known}, not {source!r}; copy the corpus to this machine.")
+    if path.is_file() and not path.name.lower().endswith((*ARCHIVE_SUFFIXES, *_MANIFEST_SUFFIXES)):
+        raise UsageError(f"--corpus must be {known}; {source} is another kind of file.")
+    if not path.exists():
         raise UsageError(
-            f"--corpus must be 'synthetic' or a directory in LibriSpeech's layout, and {source} is a file; unpack it"
-            " and name the directory."
-        )
-    if "://" in source or (not path.exists() and all(_SUBSET.fullmatch(part) for part in source.split(","))):
-        raise UsageError(
-            f"--corpus must be 'synthetic' or a directory in LibriSpeech's layout, not {source!r}; this version"
-            " downloads nothing, so download and unpack the corpus and name its directory."
+            f"--corpus must be {known}; {source} does not exist, and the subsets are {', '.join(PUBLISHED)}."
         )

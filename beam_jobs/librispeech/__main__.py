@@ -19,26 +19,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     from apache_beam.options.pipeline_options import PipelineOptions
 
     from beam_jobs.librispeech.ingest import ingest
+    from beam_jobs.librispeech.obtain import obtain_corpus
 
     defaults = IngestSettings()
     parser = argparse.ArgumentParser(
         prog="python -m beam_jobs.librispeech",
-        description="Writes a corpus in LibriSpeech's layout as shards of utterance records.",
+        description="Writes a corpus as shards of utterance records.",
     )
-    parser.add_argument("--corpus", required=True, help="the root of the corpus")
+    parser.add_argument(
+        "--corpus",
+        required=True,
+        help="a directory in LibriSpeech's layout, an archive, subsets by name, or a manifest of own recordings",
+    )
+    parser.add_argument("--downloads", help="where archives are kept and unpacked; <output>.corpora by default")
     parser.add_argument("--output", required=True, help="the directory of the records")
     parser.add_argument("--staging", help="where unfinished work is kept; <output>.staging by default")
     parser.add_argument("--max-reject-fraction", type=float, default=defaults.max_reject_fraction)
     parser.add_argument("--num-shards-per-split", type=int, default=defaults.num_shards_per_split)
     arguments, beam_flags = parser.parse_known_args(argv)
     try:
+        output = arguments.output.rstrip("/")
+        obtained = obtain_corpus(arguments.corpus, arguments.downloads or f"{output}.corpora")
         settings = IngestSettings(
-            max_reject_fraction=arguments.max_reject_fraction, num_shards_per_split=arguments.num_shards_per_split
+            subsets=obtained.subsets,
+            max_reject_fraction=arguments.max_reject_fraction,
+            num_shards_per_split=arguments.num_shards_per_split,
         )
         info = ingest(
-            arguments.corpus,
+            obtained.root,
             arguments.output,
-            arguments.staging or Path(f"{arguments.output.rstrip('/')}.staging"),
+            arguments.staging or Path(f"{output}.staging"),
             settings,
             functools.partial(beam.Pipeline, options=PipelineOptions(beam_flags)),
         )

@@ -44,11 +44,12 @@ class CorpusSummary:
     """What a corpus holds.
 
     Attributes:
-      root: The directory that holds the subsets.
+      root: The directory that holds the subsets; the manifest of own recordings.
       fingerprint: sha256 (hex) over names, sizes and modification times of all its files.
-      chapters: All chapters, sorted.
+      chapters: All chapters, sorted; of own recordings there are none.
       utterances: Files of sound.
       splits: Subsets by TFX split; a split that is carved out of others names theirs.
+      speakers_known: Whether it is known who speaks, so that splits share no speaker.
     """
 
     root: str
@@ -56,6 +57,7 @@ class CorpusSummary:
     chapters: tuple[Chapter, ...]
     utterances: int
     splits: Mapping[str, tuple[str, ...]]
+    speakers_known: bool = True
 
 
 def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None) -> CorpusSummary:
@@ -66,13 +68,18 @@ def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None
     ids are the smallest validate.
 
     Args:
-      directory: The root of a corpus in LibriSpeech's layout, or the directory that holds `LibriSpeech/`.
+      directory: The root of a corpus in LibriSpeech's layout, or the directory that holds `LibriSpeech/`; or the
+        manifest of own recordings.
       settings: Of the job.
 
     Raises:
       DataError: there is no such directory, it holds no utterance, or a speaker is in two splits.
     """
     chosen = settings or IngestSettings()
+    if Path(directory).expanduser().is_file():
+        from beam_jobs.librispeech.recordings import inspect_recordings
+
+        return inspect_recordings(Path(directory).expanduser().resolve(), chosen)
     root = _root(Path(directory).expanduser())
     genders = _genders(root / "SPEAKERS.TXT")
     digest = hashlib.sha256()
@@ -80,7 +87,7 @@ def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None
     utterances = 0
     for path in sorted(root.glob("*/*/*")):
         subset, speaker_id, chapter_id = path.relative_to(root).parts
-        split = _split(subset)
+        split = _split(subset, chosen)
         if split is None or not path.is_dir():
             continue
         found.append(
@@ -102,7 +109,8 @@ def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None
                 ) from error
             utterances += file.suffix == ".flac"
             digest.update(f"{file.relative_to(root).as_posix()}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
-    _check_places(root, found)
+    _require_subsets(root, found, chosen)
+    _check_places(root, found, chosen)
     if utterances == 0:
         raise DataError(
             f"A corpus must hold utterances as {_LAYOUT}, the subsets named train*, dev* or test*; {root} holds none."
@@ -157,13 +165,23 @@ def _root(directory: Path) -> Path:
     return inner.resolve() if inner.is_dir() else directory.resolve()
 
 
-def _check_places(root: Path, chapters: list[Chapter]) -> None:
+def _require_subsets(root: Path, chapters: list[Chapter], settings: IngestSettings) -> None:
+    there = {chapter.subset for chapter in chapters}
+    missing = sorted({*settings.subsets, *settings.splits} - there)
+    if missing:
+        raise DataError(
+            f"Every subset that ingest.subsets and ingest.splits name must be in the corpus, and {root} has no"
+            f" {', '.join(missing)}; it has {', '.join(sorted(there)) or 'none that is asked for'}."
+        )
+
+
+def _check_places(root: Path, chapters: list[Chapter], settings: IngestSettings) -> None:
     """Sound that lies at another depth, or is of another kind, would be left out without a word."""
     known = {chapter.directory for chapter in chapters}
     stray = sorted(
         path.relative_to(root).as_posix()
         for subset in root.iterdir()
-        if subset.is_dir() and _split(subset.name) is not None
+        if subset.is_dir() and _split(subset.name, settings) is not None
         for path in subset.rglob("*")
         if path.suffix.lower() in _SOUND_SUFFIXES
         and (path.suffix != ".flac" or path.parent.relative_to(root).as_posix() not in known)
@@ -176,8 +194,12 @@ def _check_places(root: Path, chapters: list[Chapter]) -> None:
         )
 
 
-def _split(subset: str) -> str | None:
-    """Returns the split of a subset, or None where the name is no subset's."""
+def _split(subset: str, settings: IngestSettings) -> str | None:
+    """Returns the split of a subset, or None where the name is no subset's, or of one that is not asked for."""
+    if settings.subsets and subset not in settings.subsets:
+        return None
+    if settings.splits:
+        return settings.splits.get(subset)
     for prefix, split in _PREFIXES:
         if subset.startswith(prefix):
             return split or subset

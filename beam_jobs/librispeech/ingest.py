@@ -15,6 +15,10 @@ from typing import Any
 import apache_beam as beam
 
 from beam_jobs.librispeech.corpus import CorpusSummary, inspect_corpus
+from beam_jobs.librispeech.page import summarise_rejects, write_page
+from beam_jobs.librispeech.profile import Profile, merge_all
+from beam_jobs.librispeech.published import PUBLISHED
+from beam_jobs.librispeech.recordings import Recordings
 from beam_jobs.librispeech.references import Reject
 from beam_jobs.librispeech.settings import IngestSettings
 from beam_jobs.librispeech.shards import RESULTS_DIRECTORY
@@ -25,8 +29,9 @@ from model.storage import disk_full_is_said, read_json, replacing, require_repla
 
 INFO_FILE = "dataset_info.json"
 REJECTS_FILE = "rejects.jsonl"
+PAGE_FILE = "dataset.html"
 # Raised when the same corpus and settings would give other records.
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 
 _UNHEARD = "unheard"
 _SHOWN_REJECTS = 3
@@ -46,8 +51,9 @@ def ingest(
     all of them are finished; a job that was killed goes on with those that it had finished.
 
     Args:
-      corpus_dir: The corpus, in LibriSpeech's layout.
-      output_dir: Gets `Split-<name>/data_tfrecord-SSSSS-of-NNNNN`, `dataset_info.json` and `rejects.jsonl`.
+      corpus_dir: The corpus, in LibriSpeech's layout, or the manifest of own recordings.
+      output_dir: Gets `Split-<name>/data_tfrecord-SSSSS-of-NNNNN`, `dataset_info.json`, `dataset.html`
+        and `rejects.jsonl`.
       staging_root: A directory that outlives the run.
       settings: What to do.
       make_pipeline: Makes the Beam pipeline, with the options of the engine.
@@ -81,6 +87,7 @@ def ingest(
         for split in corpus.splits:
             _move(staging / f"Split-{split}", output / f"Split-{split}")
         _write_rejects(output / REJECTS_FILE, rejects)
+        write_page(info, output / PAGE_FILE)
         write_json(output / INFO_FILE, info)
         shutil.rmtree(staging)
     return info
@@ -98,8 +105,12 @@ def _run(corpus: CorpusSummary, staging: Path, settings: IngestSettings, make_pi
     unheard.unlink(missing_ok=True)
     try:
         with make_pipeline() as pipeline:
-            chapters = pipeline | "Chapters" >> beam.Create(list(corpus.chapters), reshuffle=False)
-            references = chapters | "ReadReferences" >> ReadReferences(corpus.root, settings)
+            parts = list(corpus.chapters) or [Recordings(corpus.root)]
+            references = (
+                pipeline
+                | "Parts" >> beam.Create(parts, reshuffle=False)
+                | "ReadReferences" >> ReadReferences(corpus.root, settings)
+            )
             _ = references.references | "WriteShards" >> WriteShards(corpus.root, str(staging), settings, total)
             _ = (
                 references[REJECTED]
@@ -132,21 +143,25 @@ def _collect(
     rejects: list[dict[str, str]] = list(read_json(staging / RESULTS_DIRECTORY / f"{_UNHEARD}.json"))
     read = len(rejects)
     splits: dict[str, dict[str, Any]] = {}
+    profiles: list[Profile] = []
+    every: list[dict[str, Any]] = []
     for split in corpus.splits:
         results = [read_json(path) for path in sorted((staging / RESULTS_DIRECTORY).glob(f"{split}-[0-9]*.json"))]
         results = [result for result in results if result["split"] == split]
+        every += results
         rejects += [reject for result in results for reject in result["rejects"]]
         read += sum(result["read"] for result in results)
         samples = sum(result["samples"] for result in results)
-        speakers = {speaker for result in results for speaker in result["speakers"]}
+        profiles.append(merge_all(Profile.from_json(result["profile"]) for result in results))
         splits[split] = {
             "subsets": list(corpus.splits[split]),
             "utterances": sum(result["written"] for result in results),
             "samples": samples,
-            "hours": round(samples / settings.sample_rate_hz / 3600, 6),
+            "hours": _hours(samples, settings),
             "words": sum(result["words"] for result in results),
-            "speakers": len(speakers),
+            "speakers": len({name for result in results for part in _parts(result) for name in part["speakers"]}),
             "shards": {result["shard"]: result["sha256"] for result in results},
+            "profile": profiles[-1].summary(),
         }
     written = sum(split["utterances"] for split in splits.values())
     if read != written + len(rejects):
@@ -160,14 +175,56 @@ def _collect(
     rejects.sort(key=lambda reject: (reject["utterance_id"], reject["path"]))
     info = {
         "format_version": RECORD_VERSION,
-        "corpus": {"root_name": Path(corpus.root).name, "fingerprint": corpus.fingerprint},
+        "corpus": {
+            "root_name": Path(corpus.root).name,
+            "fingerprint": corpus.fingerprint,
+        },
         "settings": to_mapping(settings),
+        "speakers_known": corpus.speakers_known,
         "splits": splits,
+        "subsets": (subsets := _subsets(every, corpus, settings)),
+        "published": {
+            name: {
+                "utterances": PUBLISHED[name].utterances,
+                "hours": PUBLISHED[name].hours,
+                "words": PUBLISHED[name].words,
+                "speakers": PUBLISHED[name].speakers,
+            }
+            for name in subsets
+            if name in PUBLISHED
+        },
+        "profile": merge_all(profiles).summary(),
         "read": read,
         "written": written,
         "rejected": len(rejects),
+        "rejects": summarise_rejects(rejects),
     }
     return rejects, info
+
+
+def _parts(result: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    return result["subsets"].values()
+
+
+def _subsets(results: list[dict[str, Any]], corpus: CorpusSummary, settings: IngestSettings) -> dict[str, Any]:
+    """Adds up the counts of each subset, whose utterances may be in several splits."""
+    found: dict[str, Any] = {}
+    for name in sorted({name for result in results for name in result["subsets"]}):
+        parts = [result["subsets"][name] for result in results if name in result["subsets"]]
+        samples = sum(part["samples"] for part in parts)
+        found[name] = {
+            "utterances": sum(part["utterances"] for part in parts),
+            "samples": samples,
+            "hours": _hours(samples, settings),
+            "words": sum(part["words"] for part in parts),
+            "speakers": len({speaker for part in parts for speaker in part["speakers"]}),
+            "splits": [split for split, subsets in corpus.splits.items() if name in subsets],
+        }
+    return found
+
+
+def _hours(samples: int, settings: IngestSettings) -> float:
+    return round(samples / settings.sample_rate_hz / 3600, 6)
 
 
 def _too_many(rejects: list[dict[str, str]], read: int, limit: float, path: Path) -> str:

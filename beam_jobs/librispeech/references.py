@@ -22,19 +22,26 @@ class Reference:
     """Where an utterance is, and what is known of it before it is heard; a few hundred bytes.
 
     Attributes:
-      utterance_id: As its file is called.
-      chapter: The directory that it lies in.
+      utterance_id: As its file is called, or its manifest calls it.
+      path: Of its audio: below the corpus's root, or absolute.
+      speaker_id: Who speaks.
+      chapter_id: In which recording; empty where there are no chapters.
+      gender: `F`, `M`, or empty where unknown.
+      subset: The subset of the corpus.
+      split: The TFX split that it belongs to.
       transcript: In its normal form.
+      any_format: Whether its audio may have any format, rate and number of channels; LibriSpeech's has one.
     """
 
     utterance_id: str
-    chapter: Chapter
+    path: str
+    speaker_id: str
+    chapter_id: str
+    gender: str
+    subset: str
+    split: str
     transcript: str
-
-    @property
-    def path(self) -> str:
-        """The path of its audio below the corpus's root."""
-        return f"{self.chapter.directory}/{self.utterance_id}.flac"
+    any_format: bool = False
 
     def shard(self, num_shards: int) -> int:
         """Returns the number of the shard that it lands in, which depends on its id alone."""
@@ -90,7 +97,18 @@ def read_references(root: str | Path, chapter: Chapter, normaliser: str) -> list
         elif not (transcript := normalise(transcripts[name])):
             outcomes.append(Reject(name, transcripts_path, "Its transcript holds no word.", chapter.split))
         else:
-            outcomes.append(Reference(name, chapter, transcript))
+            outcomes.append(
+                Reference(
+                    name,
+                    audio,
+                    chapter.speaker_id,
+                    chapter.chapter_id,
+                    chapter.gender,
+                    chapter.subset,
+                    chapter.split,
+                    transcript,
+                )
+            )
     return outcomes
 
 

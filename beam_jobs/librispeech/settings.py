@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Mapping
 from typing import Literal
 
+from beam_jobs.librispeech.manifest import ManifestSettings
 from model.settings import require
+
+_SPLIT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +25,10 @@ class IngestSettings:
       num_shards_per_split: Files of each split; which utterance lands in which depends on its id alone.
       validation_speaker_fraction: Share of the training speakers that validate where there is no dev subset.
       transcript_normaliser: How transcripts are brought to their normal form.
+      subsets: Which subsets are read, where the corpus has more; none for all.
+      splits: The TFX split of each subset, by its name; subsets that it does not name are left out. Without it, the
+        beginning of a subset's name says where it belongs.
+      manifest: How a manifest of own recordings is read.
     """
 
     sample_rate_hz: int = 16_000
@@ -29,6 +38,9 @@ class IngestSettings:
     num_shards_per_split: int = 4
     validation_speaker_fraction: float = 0.1
     transcript_normaliser: Literal["english"] = "english"
+    subsets: tuple[str, ...] = ()
+    splits: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    manifest: ManifestSettings = dataclasses.field(default_factory=ManifestSettings)
 
     def __post_init__(self) -> None:
         require(self.sample_rate_hz == 16_000, f"ingest.sample_rate_hz must be 16000, not {self.sample_rate_hz}.")
@@ -51,3 +63,9 @@ class IngestSettings:
             0 < self.validation_speaker_fraction < 1,
             f"ingest.validation_speaker_fraction must be in (0, 1), not {self.validation_speaker_fraction}.",
         )
+        for subset, split in self.splits.items():
+            require(
+                _SPLIT_NAME.fullmatch(split) is not None,
+                f"ingest.splits must give a name of small letters, digits, - and _ to each subset, not {split!r} to"
+                f" {subset}.",
+            )

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from beam_jobs.librispeech.profile import Profile
 from beam_jobs.librispeech.references import Reference, Reject
 from beam_jobs.librispeech.settings import IngestSettings
-from model.audio import AudioError, read_pcm16
+from model.audio import SAMPLE_RATE_HZ, AudioError, read_any_pcm16, read_pcm16
 from model.examples import Utterance, encode
 from model.storage import read_json, replacing, sha256_of_file, write_json
 
@@ -37,7 +38,7 @@ def write_shard(
       references: Its utterances, in any order.
 
     Returns:
-      The result: counts, hours, words, speakers, sha256, and the rejects.
+      The result: counts of all and of each subset, the profile, sha256, and the rejects.
     """
     staging = Path(staging_dir)
     result_path = staging / RESULTS_DIRECTORY / f"{split}-{shard:05d}.json"
@@ -48,7 +49,8 @@ def write_shard(
     import tensorflow as tf
 
     rejects: list[Reject] = []
-    speakers: set[str] = set()
+    profile = Profile()
+    subsets: dict[str, _SubsetCounts] = {}
     written = samples = words = 0
     seen: set[str] = set()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +69,8 @@ def write_shard(
             written += 1
             samples += len(utterance.samples)
             words += len(utterance.transcript.split())
-            speakers.add(utterance.speaker_id)
+            profile.add(utterance)
+            subsets.setdefault(utterance.subset, _SubsetCounts()).add(utterance)
     (staging / f"{split}-{name}").replace(path)
     result = {
         "split": split,
@@ -76,7 +79,8 @@ def write_shard(
         "written": written,
         "samples": samples,
         "words": words,
-        "speakers": sorted(speakers),
+        "subsets": {name: counts.to_json() for name, counts in sorted(subsets.items())},
+        "profile": profile.to_json(),
         "sha256": sha256_of_file(path),
         "rejects": [dataclasses.asdict(reject) for reject in rejects],
     }
@@ -84,11 +88,33 @@ def write_shard(
     return {**result, "resumed": False}
 
 
+@dataclasses.dataclass
+class _SubsetCounts:
+    utterances: int = 0
+    samples: int = 0
+    words: int = 0
+    speakers: set[str] = dataclasses.field(default_factory=set)
+
+    def add(self, utterance: Utterance) -> None:
+        self.utterances += 1
+        self.samples += len(utterance.samples)
+        self.words += len(utterance.transcript.split())
+        self.speakers.add(utterance.speaker_id)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**dataclasses.asdict(self), "speakers": sorted(self.speakers)}
+
+
 def _read(root: str, reference: Reference, settings: IngestSettings) -> Utterance | Reject:
+    path = Path(root) / reference.path
     try:
-        samples, rate_hz = read_pcm16(Path(root) / reference.path)
+        if reference.any_format:
+            samples = read_any_pcm16(path, reference.path, settings.max_samples).samples
+            rate_hz = SAMPLE_RATE_HZ
+        else:
+            samples, rate_hz = read_pcm16(path, reference.path)
     except AudioError as error:
-        return _reject(reference, str(error).replace(f"{Path(root)}/", ""))
+        return _reject(reference, str(error))
     if rate_hz != settings.sample_rate_hz:
         return _reject(reference, f"Its rate must be {settings.sample_rate_hz} Hz, and is {rate_hz} Hz.")
     if len(samples) < settings.min_samples:
@@ -97,10 +123,10 @@ def _read(root: str, reference: Reference, settings: IngestSettings) -> Utteranc
         return _reject(reference, f"It must have {settings.max_samples} samples at most, and has {len(samples)}.")
     return Utterance(
         utterance_id=reference.utterance_id,
-        speaker_id=reference.chapter.speaker_id,
-        chapter_id=reference.chapter.chapter_id,
-        gender=reference.chapter.gender,
-        subset=reference.chapter.subset,
+        speaker_id=reference.speaker_id,
+        chapter_id=reference.chapter_id,
+        gender=reference.gender,
+        subset=reference.subset,
         sample_rate_hz=rate_hz,
         samples=samples,
         transcript=reference.transcript,
@@ -108,4 +134,4 @@ def _read(root: str, reference: Reference, settings: IngestSettings) -> Utteranc
 
 
 def _reject(reference: Reference, reason: str) -> Reject:
-    return Reject(reference.utterance_id, reference.path, reason, reference.chapter.split)
+    return Reject(reference.utterance_id, reference.path, reason, reference.split)

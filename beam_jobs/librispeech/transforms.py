@@ -9,6 +9,7 @@ from typing import Any
 import apache_beam as beam
 
 from beam_jobs.librispeech.corpus import Chapter
+from beam_jobs.librispeech.recordings import Recordings, read_recordings
 from beam_jobs.librispeech.references import Reference, Reject, read_references
 from beam_jobs.librispeech.settings import IngestSettings
 from beam_jobs.librispeech.shards import write_shard
@@ -20,7 +21,7 @@ REJECTED = "rejected"
 
 @dataclasses.dataclass
 class ReadReferences(beam.PTransform):
-    """Chapters → references, keyed by split and shard; what has no place goes to the output `rejected`.
+    """Chapters or manifests → references, keyed by split and shard; what has no place goes to the output `rejected`.
 
     Attributes:
       root: Of the corpus.
@@ -31,27 +32,31 @@ class ReadReferences(beam.PTransform):
     settings: IngestSettings
 
     def expand(self, chapters: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Applies the transform to a collection of `Chapter`."""
-        return chapters | "ReadChapter" >> beam.ParDo(_ReadChapter(self.root, self.settings)).with_outputs(
+        """Applies the transform to a collection of `Chapter` and `Recordings`."""
+        return chapters | "ReadPart" >> beam.ParDo(_ReadPart(self.root, self.settings)).with_outputs(
             REJECTED, main="references"
         )
 
 
-class _ReadChapter(beam.DoFn):
+class _ReadPart(beam.DoFn):
     def __init__(self, root: str, settings: IngestSettings) -> None:
         self._root = root
         self._settings = settings
         self._read = beam.metrics.Metrics.counter(_NAMESPACE, "utterances_found")
         self._rejected = beam.metrics.Metrics.counter(_NAMESPACE, "rejected_unheard")
 
-    def process(self, chapter: Chapter) -> Iterator[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        for outcome in read_references(self._root, chapter, self._settings.transcript_normaliser):
+    def process(self, part: Chapter | Recordings) -> Iterator[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        if isinstance(part, Recordings):
+            outcomes = read_recordings(part, self._settings)
+        else:
+            outcomes = read_references(self._root, part, self._settings.transcript_normaliser)
+        for outcome in outcomes:
             self._read.inc()
             if isinstance(outcome, Reject):
                 self._rejected.inc()
                 yield beam.pvalue.TaggedOutput(REJECTED, outcome)
             else:
-                yield (chapter.split, outcome.shard(self._settings.num_shards_per_split)), outcome
+                yield (outcome.split, outcome.shard(self._settings.num_shards_per_split)), outcome
 
 
 @dataclasses.dataclass

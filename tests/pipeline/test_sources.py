@@ -34,18 +34,28 @@ def test_words_stay_words(config):
 @pytest.mark.parametrize(
     ("corpus", "message"),
     [
-        ("train-clean-100,test-clean", "not 'train-clean-100,test-clean'; this version downloads nothing"),
-        ("gs://bucket/corpus", "not 'gs://bucket/corpus'; this version downloads nothing"),
-        ("FILE", r"and .*corpus\.tar\.gz is a file; unpack it and name the directory"),
+        ("train-clean-100,test-claen", "'test-claen' is no subset of LibriSpeech; did you mean 'test-clean'"),
+        ("gs://bucket/corpus", "not 'gs://bucket/corpus'; copy the corpus to this machine"),
+        ("FILE", r"a manifest of own recordings \(.tsv or .jsonl\); .*speech\.flac is another kind of file"),
+        ("nowhere", "nowhere does not exist, and the subsets are dev-clean, dev-other"),
     ],
 )
 def test_kinds_of_corpora_that_are_not_read_are_refused(config, tmp_path, corpus, message):
     if corpus == "FILE":
-        path = tmp_path / "corpus.tar.gz"
+        path = tmp_path / "speech.flac"
         path.write_bytes(b"x")
         corpus = str(path)
     with pytest.raises(UsageError, match=message):
         with_absolute_sources(config.with_sources(corpus, None))
+
+
+def test_subsets_by_name_are_what_the_job_reads(config):
+    chosen = with_absolute_sources(config.with_sources(" train-clean-100, test-clean", None))
+    assert chosen.corpus.source == "train-clean-100,test-clean"
+    assert chosen.ingest.subsets == ("train-clean-100", "test-clean")
+    other = with_absolute_sources(config.with_sources("test-clean,train-clean-100", None))
+    assert other.pipeline_name == chosen.pipeline_name, "the same corpus, in another order"
+    assert chosen.pipeline_name.startswith("smoke-librispeech-")
 
 
 def test_a_checkpoint_on_the_hub_keeps_its_address(config):

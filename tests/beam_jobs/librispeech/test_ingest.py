@@ -59,7 +59,19 @@ def test_every_utterance_becomes_a_record(corpus, tmp_path):
     }
     assert all(path.name.startswith("data_tfrecord-0000") for path in shards(tmp_path / "out"))
     assert (info["read"], info["written"], info["rejected"]) == (12, 12, 0)
-    assert info["splits"]["train"] == {
+    profile = info["splits"]["train"].pop("profile")
+    assert (profile["utterances"], profile["silent"], profile["different_words"]) == (6, 0, 5)
+    assert profile["characters"]["W"] == 6
+    assert info["profile"]["utterances"] == 12
+    assert info["subsets"]["train-a"] == {
+        "utterances": 6, "samples": 6 * 3200, "hours": round(6 * 0.2 / 3600, 6), "words": 18, "speakers": 2,
+        "splits": ["train"],
+    }  # fmt: skip
+    assert info["published"] == {}, "these are none of LibriSpeech's subsets"
+    info["splits"]["train"]["profile"] = profile
+    assert "<h1>corpus</h1>" in (tmp_path / "out" / "dataset.html").read_text()
+    assert {**info["splits"]["train"], "profile": None} == {
+        "profile": None,
         "subsets": ["train-a"], "utterances": 6, "samples": 6 * 3200, "hours": round(6 * 0.2 / 3600, 6), "words": 18,
         "speakers": 2, "shards": {p.name: hashlib.sha256(p.read_bytes()).hexdigest()
                                   for p in shards(tmp_path / "out") if p.parent.name == "Split-train"},
@@ -107,7 +119,7 @@ def test_a_killed_job_goes_on_with_the_shards_that_it_finished(corpus, tmp_path,
     import beam_jobs.librispeech.shards as writing
 
     read = writing.read_pcm16
-    monkeypatch.setattr(writing, "read_pcm16", lambda path: heard.append(path) or read(path))
+    monkeypatch.setattr(writing, "read_pcm16", lambda path, name: heard.append(path) or read(path, name))
     ingest(corpus, tmp_path / "out", tmp_path / "staging", IngestSettings())
     assert digests(tmp_path / "out") == digests(tmp_path / "whole")
     already = sum(len(list(read_utterances([str(p)]))) for p in shards(tmp_path / "out") if p.name in

@@ -40,7 +40,8 @@ def test_the_artifact_tells_its_splits_and_counts(make_corpus, tmp_path):
         path.relative_to(artifact.uri).as_posix() for path in Path(artifact.uri).rglob("*") if path.is_file()
     )
     assert files == [
-        *(f"Split-{split}/data_tfrecord-00000-of-00001" for split in splits), "dataset_info.json", "rejects.jsonl",
+        *(f"Split-{split}/data_tfrecord-00000-of-00001" for split in splits), "dataset.html",
+        "dataset_info.json", "rejects.jsonl",
     ]  # fmt: skip
     assert json.loads((Path(artifact.uri) / "dataset_info.json").read_text())["written"] == 12
 

@@ -1,0 +1,160 @@
+"""The lines of a manifest: TSV or JSON, from bytes to fields."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from beam_jobs.librispeech.manifest_fields import LineError, shown
+from model.errors import DataError
+
+_LFS_POINTER = b"version https://git-lfs"
+# By what other tools call them: Common Voice (path, sentence, client_id), NeMo (audio_filepath), Hugging Face.
+_FIELDS: Mapping[str, str] = {
+    synonym: field
+    for field, synonyms in {
+        "audio": "audio path file file_name filename audio_path audio_filepath wav",
+        "text": "text transcript transcription sentence",
+        "speaker": "speaker speaker_id client_id",
+        "split": "split",
+        "id": "id utterance_id",
+        "gender": "gender sex",
+        "offset": "offset",
+    }.items()
+    for synonym in synonyms.split()
+}
+
+
+def without_mark(line: bytes, where: str) -> bytes:
+    """Returns the first line of a manifest without the mark that some editors write before UTF-8.
+
+    Raises:
+      DataError: the file is UTF-16, or a Git LFS pointer.
+    """
+    for mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        if line.startswith(mark):
+            raise DataError(f"A manifest must be UTF-8, and {where} is UTF-16; save it as UTF-8.")
+    if line.startswith(_LFS_POINTER):
+        raise DataError(f"{where} is a Git LFS pointer in place of a manifest; run `git lfs pull` where it came from.")
+    return line.removeprefix(codecs.BOM_UTF8)
+
+
+def columns_of(line: bytes, where: str, max_characters: int) -> list[str] | None:
+    """Returns the field of each column that the first line names, `""` where it is none of ours; None: it is JSON.
+
+    Raises:
+      DataError: the line is neither a header nor the first of JSON lines.
+    """
+    start = line.lstrip()
+    if start.startswith(b"[") or start.strip() == b"{":
+        raise DataError(
+            f"A manifest in JSON must have one object in each line, and {where} is one JSON document; write JSON lines."
+        )
+    if start.startswith(b"{"):
+        return None
+    try:
+        return _columns_of_header(_text(line, max_characters))
+    except LineError as error:
+        raise DataError(f"{where} must be a manifest, and its first line is none: it {error}.") from error
+
+
+def fields_of(line: bytes, columns: list[str] | None, max_characters: int) -> dict[str, str]:
+    """Returns the known fields of a line, by their names.
+
+    Args:
+      line: With its end.
+      columns: As `columns_of` gives them.
+      max_characters: A longer line is refused.
+
+    Raises:
+      LineError: it is broken.
+    """
+    text = _text(line, max_characters)
+    if columns is None:
+        return _fields_of_json(text)
+    cells = text.split("\t")
+    if len(cells) != len(columns):
+        raise LineError(f"there must be {len(columns)} columns, as in the header, and there are {len(cells)}")
+    return {column: _unquoted(cell) for column, cell in zip(columns, cells, strict=True) if column}
+
+
+def _fields_of_json(text: str) -> dict[str, str]:
+    """Returns the known fields of a line of JSON.
+
+    Raises:
+      LineError: it is no JSON object, or a field stands twice or is no string.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+        return pairs
+
+    try:
+        pairs = json.loads(text, object_pairs_hook=once)
+    except (ValueError, RecursionError) as error:
+        raise LineError(f"the JSON is broken: {getattr(error, 'msg', None) or error}") from error
+    if not text.lstrip().startswith("{"):
+        raise LineError("there must be a JSON object, {…}, and there is something else")
+    found: dict[str, str] = {}
+    for key, value in pairs:
+        field = _FIELDS.get(key.strip().lower())
+        if field is None or value is None:
+            continue
+        if field in found:
+            raise LineError(f"{field} stands twice, the second time as {shown(key)}")
+        if field in ("speaker", "id", "offset") and type(value) in (int, float):
+            found[field] = str(value)
+        elif isinstance(value, str):
+            found[field] = value.strip()
+        else:
+            raise LineError(f"the field {shown(key)} must be a string, and is {shown(json.dumps(value))}")
+    return found
+
+
+def _columns_of_header(header: str) -> list[str]:
+    """Returns the field of each column, `""` where it is none of ours.
+
+    Raises:
+      LineError: the header is none; the text ends the sentence «Its first line …».
+    """
+    cells = [_unquoted(cell).lower() for cell in header.split("\t")]
+    columns = [_FIELDS.get(cell, "") for cell in cells]
+    for field in sorted(set(columns) - {""}):
+        if columns.count(field) > 1:
+            names = " and ".join(cell for cell, column in zip(cells, columns, strict=True) if column == field)
+            raise LineError(f"names {field} more than once ({names}); keep one of these columns")
+    if {"audio", "text"} <= set(columns):
+        return columns
+    for separator, name in ((",", "commas"), (";", "semicolons")):
+        if "\t" not in header and separator in header:
+            raise LineError(f"is separated by {name} and not by tabs; save it as tab-separated text, or as JSON lines")
+    missing = " and ".join(field for field in ("audio", "text") if field not in columns)
+    raise LineError(
+        f"must name the columns, audio and text at least, and names no {missing}: {shown(header)}; add the header, or"
+        " rename its columns"
+    )
+
+
+def _unquoted(cell: str) -> str:
+    """Returns a cell without the blanks around it and the quotes that spreadsheets write."""
+    cell = cell.strip()
+    if len(cell) >= 2 and cell[0] == cell[-1] == '"':
+        return cell[1:-1].replace('""', '"').strip()
+    return cell
+
+
+def _text(line: bytes, max_characters: int) -> str:
+    body = line.rstrip(b"\r\n")
+    # Up to four bytes make a character: what is longer need not be looked at.
+    if len(body) <= 4 * max_characters:
+        try:
+            text = body.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise LineError(
+                f"the text must be UTF-8, and has the byte 0x{body[error.start]:02x} at place {error.start + 1} (as"
+                " Latin-1 may have); save it as UTF-8"
+            ) from error
+        if len(text) <= max_characters:
+            return text
+    raise LineError(f"there must be {max_characters} characters at most, and there are {len(body)} bytes")
