@@ -14,8 +14,13 @@ REFERENCE_PYTHON = Path(__file__).parents[1] / ".venv-reference" / "bin" / "pyth
 
 
 def claim(value: float, bound: float) -> dict[str, float | bool]:
-    """Returns a claim as the README's table reads it."""
+    """Returns the claim that a value is at most its bound, as the README's table reads it."""
     return {"value": round(value, 3), "bound": bound, "holds": value <= bound}
+
+
+def at_least(value: float, bound: float) -> dict[str, float | bool]:
+    """Returns the claim that a value is at least its bound."""
+    return {"value": round(value, 3), "bound": bound, "holds": value >= bound}
 
 
 def finish(claims: Mapping[str, Mapping[str, Any]], conditions: Mapping[str, Any]) -> int:

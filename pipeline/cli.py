@@ -252,6 +252,9 @@ def ingest(
         ),
     ],
     output: Annotated[Path, typer.Option(metavar="DIR", help="Where the records are written.")],
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes that decode; more than one takes half a minute to start.")
+    ] = 1,
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> int:
@@ -261,12 +264,14 @@ def ingest(
     from pipeline.foreground import shown
 
     with shown(None if as_json else _console(), "Ingest"):
+        from beam_jobs.librispeech.ingest import direct_pipeline
         from beam_jobs.librispeech.ingest import ingest as ingest_corpus
         from beam_jobs.librispeech.obtain import obtain_corpus
 
         obtained = obtain_corpus(corpus, _workspace(workspace).corpora_dir)
         settings = IngestSettings(subsets=obtained.subsets)
-        info = ingest_corpus(obtained.root, output, Path(f"{output}.staging"), settings)
+        make_pipeline = functools.partial(direct_pipeline, workers)
+        info = ingest_corpus(obtained.root, output, Path(f"{output}.staging"), settings, make_pipeline)
     if as_json:
         return _print_json(info)
     _console().print(f"Wrote {info['written']:,} of {info['read']:,} utterances to {output}.")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_jobs.librispeech.corpus import CorpusSummary, inspect_corpus
 from beam_jobs.librispeech.page import summarise_rejects, write_page
@@ -91,6 +92,18 @@ def ingest(
         write_json(output / INFO_FILE, info)
         shutil.rmtree(staging)
     return info
+
+
+def direct_pipeline(workers: int) -> beam.Pipeline:
+    """Returns a pipeline that runs on this machine: in this process, or in as many worker processes.
+
+    The processes speak the API that Dataflow's workers speak. They take half a minute to start, so that one hour of
+    speech is done sooner without them.
+    """
+    flags = []
+    if workers > 1:
+        flags = ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
+    return beam.Pipeline(options=PipelineOptions(flags))
 
 
 def _key(corpus: CorpusSummary, settings: IngestSettings, code_fingerprint: str) -> str:

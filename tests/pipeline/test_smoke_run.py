@@ -204,10 +204,10 @@ def test_a_configuration_that_cannot_be_is_refused_before_anything(workspace, fi
 
 
 def test_a_corpus_that_does_not_exist_is_said(workspace, first, tmp_path):
-    done = w2v2(workspace, "run", "--config", "smoke", "--corpus", tmp_path / "nowhere", code=3)
-    message = " ".join(f"{done.stdout}\n{done.stderr}".split())
-    assert "--corpus must be a directory that holds a corpus in LibriSpeech's layout;" in message
-    assert "nowhere does not exist" in message
+    done = w2v2(workspace, "run", "--config", "smoke", "--corpus", tmp_path / "nowhere", code=2)
+    assert done.stderr.startswith("✗ --corpus must be 'synthetic', subsets of LibriSpeech such as ")
+    assert "nowhere does not exist, and the subsets are dev-clean" in done.stderr
+    assert done.stdout == ""
     (tmp_path / "hollow").mkdir()
     done = w2v2(workspace, "run", "--config", "smoke", "--corpus", tmp_path / "hollow", code=3)
     assert "A corpus must hold utterances as" in f"{done.stdout}\n{done.stderr}"
