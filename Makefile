@@ -55,14 +55,16 @@ reference: $(REFERENCE_STAMP) ## Makes .venv-reference: Python 3.11 with PyTorch
 parity: $(STAMP) $(REFERENCE_STAMP) ## Compares the model with PyTorch's, module by module.
 	@.venv/bin/python tests/golden/parity.py --reference-python .venv-reference/bin/python $(ARGS)
 
-bench: $(STAMP) $(REFERENCE_STAMP) ## Runs every benchmark; the last line of each is a JSON object of its claims.
+bench: $(STAMP) $(REFERENCE_STAMP) ## Runs every benchmark; the last line of each is a JSON object of its claims. Fails if one does not hold.
 	@shopt -s nullglob
 	scripts=(benchmarks/[a-z]*.py)
 	if [ $${#scripts[@]} -eq 0 ]; then echo "There are no benchmarks yet."; fi
+	failed=0
 	for script in "$${scripts[@]}"; do
 	  echo "== $$script"
-	  .venv/bin/python "$$script" $(ARGS)
+	  .venv/bin/python "$$script" $(ARGS) || failed=1
 	done
+	exit $$failed
 
 docs: $(STAMP) ## Builds the documentation into site/; a broken link is an error.
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet --site-dir site
