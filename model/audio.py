@@ -36,6 +36,8 @@ VARIANCE_EPSILON = 1e-7
 _FULL_SCALE = 32768.0
 _LFS_POINTER = b"version https://git-lfs"
 _FLAC_MAGIC = b"fLaC"
+# The signature and STREAMINFO, and a little more.
+_HEAD_BYTES = 64
 # What `read_any_pcm16` reads. libsndfile knows more, but not whether those are whole.
 _FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3")
 _MIN_RATE_HZ, _MAX_RATE_HZ = 4_000, 384_000
@@ -84,16 +86,18 @@ def read_pcm16(source: str | os.PathLike[str] | bytes, name: str = "") -> tuple[
     import soundfile
 
     name = name or _name(source)
-    content = _read(source, name)
-    with _decoding(name), soundfile.SoundFile(io.BytesIO(content)) as file:
-        rate_hz, channels, subtype = file.samplerate, file.channels, file.subtype
-        if channels != 1:
-            raise AudioError(f"{name} must have one channel, and has {channels}; mix it down first.")
-        if subtype != "PCM_16":
-            raise AudioError(f"{name} must have 16-bit samples, and has {subtype}; convert it first.")
-        samples = file.read(dtype="int16")
-    if content.startswith(_FLAC_MAGIC):
-        check_flac(name, content, samples)
+    with _open(source, name) as stream:
+        with _decoding(name), soundfile.SoundFile(_handle(stream), closefd=False) as file:
+            rate_hz, channels, subtype = file.samplerate, file.channels, file.subtype
+            if channels != 1:
+                raise AudioError(f"{name} must have one channel, and has {channels}; mix it down first.")
+            if subtype != "PCM_16":
+                raise AudioError(f"{name} must have 16-bit samples, and has {subtype}; convert it first.")
+            samples = file.read(dtype="int16")
+        stream.seek(0)
+        head = stream.read(_HEAD_BYTES)
+    if head.startswith(_FLAC_MAGIC):
+        check_flac(name, head, samples)
     return samples, rate_hz
 
 
@@ -118,7 +122,7 @@ def read_any_pcm16(source: str | os.PathLike[str] | bytes, name: str = "", max_s
 
     name = name or _name(source)
     with _open(source, name) as stream:
-        with _decoding(name), soundfile.SoundFile(stream) as file:
+        with _decoding(name), soundfile.SoundFile(_handle(stream), closefd=False) as file:
             _check_kind(name, file)
             frames, rate_hz, channels, kind = file.frames, file.samplerate, file.channels, file.format
             _check_length(name, frames, rate_hz, max_samples)
@@ -178,7 +182,7 @@ def _name(source: str | os.PathLike[str] | bytes) -> str:
 def _open(source: str | os.PathLike[str] | bytes, name: str) -> Iterator[BinaryIO]:
     """Opens what may be sound, and refuses at its beginning what is none."""
     try:
-        with io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb") as stream:
+        with io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb", buffering=0) as stream:
             head = stream.read(len(_LFS_POINTER))
             if not head:
                 raise AudioError(f"{name} must hold sound, and is an empty file.")
@@ -195,6 +199,11 @@ def _open(source: str | os.PathLike[str] | bytes, name: str) -> Iterator[BinaryI
 def _read(source: str | os.PathLike[str] | bytes, name: str) -> bytes:
     with _open(source, name) as stream:
         return stream.read()
+
+
+def _handle(stream: BinaryIO) -> Any:
+    """Returns what libsndfile reads best: the file itself, past Python, where there is one."""
+    return stream.fileno() if isinstance(stream, io.FileIO) else stream
 
 
 @contextlib.contextmanager
@@ -271,6 +280,6 @@ def _to_pcm16(name: str, waveform: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any
 
 
 def _one_line(error: Exception) -> str:
-    # libsndfile reads from memory here, and names the memory in place of the file.
-    text = re.sub(r"Error opening <[^>]*>: ", "", " ".join(str(error).split()))
+    # libsndfile names what it reads from, memory or a descriptor, in place of the file.
+    text = re.sub(r"Error opening (?:<[^>]*>|\d+): ", "", " ".join(str(error).split()))
     return text.rstrip(".") + "."
