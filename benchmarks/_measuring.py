@@ -1,16 +1,26 @@
-"""What the benchmarks share: claims, conditions, memory."""
+"""What the benchmarks share: claims, conditions, the base checkpoint of PyTorch."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 REFERENCE_PYTHON = Path(__file__).parents[1] / ".venv-reference" / "bin" / "python"
+
+_MAKE = Path(__file__).parents[1] / "tests" / "golden" / "wav2vec2" / "make.py"
+
+
+def make_base(directory: Path) -> None:
+    """Lets PyTorch write the base architecture, with random weights at its full size, to a new directory."""
+    if not REFERENCE_PYTHON.exists():
+        raise SystemExit("This benchmark needs .venv-reference; make it with: make reference")
+    subprocess.run([REFERENCE_PYTHON, _MAKE, "--full", "base", directory], check=True, stderr=subprocess.DEVNULL)
 
 
 def claim(value: float, bound: float) -> dict[str, float | bool]:

@@ -17,9 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from _measuring import REFERENCE_PYTHON, claim, finish
+from _measuring import REFERENCE_PYTHON, claim, finish, make_base
 
-MAKE = Path(__file__).parents[1] / "tests" / "golden" / "wav2vec2" / "make.py"
 LOAD = "import sys, transformers; transformers.Wav2Vec2ForCTC.from_pretrained(sys.argv[1])"
 
 
@@ -28,11 +27,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measures the conversion of a base checkpoint.")
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
-    if not REFERENCE_PYTHON.exists():
-        raise SystemExit("This benchmark needs .venv-reference; make it with: make reference")
     with tempfile.TemporaryDirectory() as directory:
         published = Path(directory) / "base"
-        subprocess.run([REFERENCE_PYTHON, MAKE, "--full", "base", published], check=True, stderr=subprocess.DEVNULL)
+        make_base(published)
         w2v2 = str(Path(sys.executable).with_name("w2v2"))
         commands = {
             "convert": [w2v2, "convert", str(published), str(Path(directory) / "model")],

@@ -20,10 +20,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from _measuring import REFERENCE_PYTHON, claim, finish
+from _measuring import REFERENCE_PYTHON, claim, finish, make_base
 
 HERE = Path(__file__).parent
-MAKE = HERE.parent / "tests" / "golden" / "wav2vec2" / "make.py"
 CASES = ((50_000, 1), (50_000, 4), (246_000, 1), (246_000, 4))
 OURS = ("graph", "xla")
 
@@ -59,11 +58,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measures the forward pass of the base model beside PyTorch's.")
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
-    if not REFERENCE_PYTHON.exists():
-        raise SystemExit("This benchmark needs .venv-reference; make it with: make reference")
     with tempfile.TemporaryDirectory() as directory:
         published, converted = Path(directory) / "base", Path(directory) / "model"
-        subprocess.run([REFERENCE_PYTHON, MAKE, "--full", "base", published], check=True, stderr=subprocess.DEVNULL)
+        make_base(published)
         w2v2 = Path(sys.executable).with_name("w2v2")
         subprocess.run([w2v2, "convert", published, converted], check=True, stdout=subprocess.DEVNULL)
         workers = {"pytorch": Worker([str(REFERENCE_PYTHON), str(HERE / "_forward_pytorch.py"), str(published)])}

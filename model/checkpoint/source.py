@@ -8,7 +8,6 @@ beside `tf_model.h5`).
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -193,8 +192,9 @@ def _state_dict(content: Any, path: Path) -> dict[str, StoredTensor]:
 
 
 def _shards(index: Path) -> tuple[Path, ...]:
-    names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-    return (index, *(index.parent / name for name in sorted(set(names))))
+    from model.checkpoint.readers.sharded import read_index
+
+    return (index, *(index.parent / name for name in sorted(set(read_index(index).values()))))
 
 
 def _adapter_file(files: CheckpointFiles, language: str) -> Path:

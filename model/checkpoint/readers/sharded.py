@@ -37,7 +37,7 @@ def read_sharded(index_path: str | Path) -> dict[str, StoredTensor]:
       CheckpointError: the index or a file cannot be read, or they do not name the same tensors, each once.
     """
     index_path = Path(index_path)
-    weight_map = _read_index(index_path)
+    weight_map = read_index(index_path)
     directory = index_path.parent
     shards = {name: _read_shard(directory, name) for name in dict.fromkeys(weight_map.values())}
     counts = Counter(tensor for tensors in shards.values() for tensor in tensors)
@@ -60,7 +60,12 @@ def _refuse(index_path: Path, rule: str, tensors: Iterable[str]) -> None:
         )
 
 
-def _read_index(path: Path) -> dict[str, str]:
+def read_index(path: Path) -> dict[str, str]:
+    """Returns the file of each tensor, by the tensor's name, in the order of the index.
+
+    Raises:
+      CheckpointError: it cannot be read, or names what is no file beside it.
+    """
     file = ByteFile.at(path)
     if file.size_bytes > MAX_INDEX_BYTES:
         raise CheckpointError(
