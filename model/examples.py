@@ -11,12 +11,13 @@
 | `audio` | bytes | mono little-endian int16 PCM |
 | `transcript` | bytes | in the normal form of the corpus |
 
-TensorFlow is imported when a record is made or read, not before.
+TensorFlow is imported when a record is read, not before; making one needs none.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -71,17 +72,60 @@ class Utterance:
 
 def encode(utterance: Utterance) -> bytes:
     """Returns the record of an utterance; equal utterances give equal bytes."""
-    import tensorflow as tf
+    return b"".join(encode_in_pieces(utterance))
 
-    example = tf.train.Example()
-    features = example.features.feature
-    for name in _TEXT_FEATURES:
-        features[name].bytes_list.value.append(getattr(utterance, name).encode())
-    features["sample_rate_hz"].int64_list.value.append(utterance.sample_rate_hz)
-    features["num_samples"].int64_list.value.append(len(utterance.samples))
-    features[AUDIO].bytes_list.value.append(utterance.samples.astype("<i2").tobytes())
-    # A protobuf map has no order of its own; without this, equal utterances could give other bytes.
-    return example.SerializeToString(deterministic=True)
+
+def encode_in_pieces(utterance: Utterance) -> tuple[bytes, memoryview, bytes]:
+    """Returns the record of an utterance as what stands before its samples, its samples, and what stands after them.
+
+    The samples are not copied, and no TensorFlow is needed. The bytes are those that protobuf's deterministic
+    serialisation of a `tf.train.Example` gives: features sorted by name, so that `audio` is the first.
+    """
+    samples = memoryview(np.ascontiguousarray(utterance.samples, "<i2")).cast("B")
+    numbers = {"num_samples": len(utterance.samples), "sample_rate_hz": utterance.sample_rate_hz}
+    # Of a Feature, field 1 is bytes_list and field 3 is int64_list, whose values are packed.
+    entries = {name: _text_entry(name, getattr(utterance, name)) for name in _TEXT_FEATURES}
+    entries |= {name: _entry(name, 3, _varint(number)) for name, number in numbers.items()}
+    after = b"".join(entries[name] for name in sorted(entries))
+    before = _entry_head(AUDIO, 1, len(samples))
+    return _head(1, len(before) + len(samples) + len(after)) + before, samples, after
+
+
+# Speakers, chapters and subsets are those of the utterance before.
+@functools.lru_cache(maxsize=1024)
+def _text_entry(name: str, text: str) -> bytes:
+    return _entry(name, 1, text.encode())
+
+
+def _entry(name: str, kind: int, content: bytes) -> bytes:
+    return _entry_head(name, kind, len(content)) + content
+
+
+def _entry_head(name: str, kind: int, content_bytes: int) -> bytes:
+    """Returns what stands before the content of an entry of the map of features.
+
+    It has one value, in a list, in a Feature, in an entry with its key, in Features: each says how long it is.
+    """
+    in_list = _head(1, content_bytes)
+    in_feature = _head(kind, len(in_list) + content_bytes) + in_list
+    in_entry = _KEYS[name] + _head(2, len(in_feature) + content_bytes) + in_feature
+    return _head(1, len(in_entry) + content_bytes) + in_entry
+
+
+def _head(field: int, content_bytes: int) -> bytes:
+    """Returns tag and length of a field of wire type 2, https://protobuf.dev/programming-guides/encoding."""
+    return _SMALL_VARINTS[field << 3 | 2] + _varint(content_bytes)
+
+
+def _varint(number: int) -> bytes:
+    if number < len(_SMALL_VARINTS):
+        return _SMALL_VARINTS[number]
+    return _SMALL_OCTETS[number & 0x7F] + _varint(number >> 7)
+
+
+_SMALL_VARINTS = [bytes((number,)) for number in range(128)]
+_SMALL_OCTETS = [bytes((number | 0x80,)) for number in range(128)]
+_KEYS = {name: _head(1, len(name)) + name.encode() for name in (*_TEXT_FEATURES, *_NUMBER_FEATURES, AUDIO)}
 
 
 def decode(record: bytes) -> Utterance:

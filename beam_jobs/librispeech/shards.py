@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from beam_jobs.librispeech.profile import Profile
+from beam_jobs.librispeech.record_file import RecordFile
 from beam_jobs.librispeech.references import Reference, Reject
 from beam_jobs.librispeech.settings import IngestSettings
 from model.audio import SAMPLE_RATE_HZ, AudioError, read_any_pcm16, read_pcm16
-from model.examples import Utterance, encode
-from model.storage import read_json, replacing, sha256_of_file, write_json
+from model.examples import Utterance, encode_in_pieces
+from model.storage import read_json, replacing, write_json
 
 RESULTS_DIRECTORY = "results"
 
@@ -46,8 +49,6 @@ def write_shard(
     path = staging / f"Split-{split}" / name
     if result_path.is_file() and path.is_file():
         return {**read_json(result_path), "resumed": True}
-    import tensorflow as tf
-
     rejects: list[Reject] = []
     profile = Profile()
     subsets: dict[str, _SubsetCounts] = {}
@@ -55,7 +56,8 @@ def write_shard(
     seen: set[str] = set()
     path.parent.mkdir(parents=True, exist_ok=True)
     # The temporary name is in the staging root: every file in Split-*/ is taken for a finished shard.
-    with replacing(staging / f"{split}-{name}") as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
+    with replacing(staging / f"{split}-{name}") as temporary, _writing(temporary) as stream:
+        records = RecordFile(stream)
         for reference in sorted(references, key=lambda item: (item.utterance_id, item.path)):
             if reference.utterance_id in seen:
                 rejects.append(_reject(reference, "Its id stands twice in the corpus."))
@@ -65,7 +67,7 @@ def write_shard(
             if isinstance(utterance, Reject):
                 rejects.append(utterance)
                 continue
-            writer.write(encode(utterance))
+            records.write(encode_in_pieces(utterance))
             written += 1
             samples += len(utterance.samples)
             words += len(utterance.transcript.split())
@@ -81,11 +83,16 @@ def write_shard(
         "words": words,
         "subsets": {name: counts.to_json() for name, counts in sorted(subsets.items())},
         "profile": profile.to_json(),
-        "sha256": sha256_of_file(path),
+        "sha256": records.sha256,
         "rejects": [dataclasses.asdict(reject) for reject in rejects],
     }
     write_json(result_path, result)
     return {**result, "resumed": False}
+
+
+def _writing(empty: Path) -> BinaryIO:
+    """Opens an empty file; opened to be truncated, ext4 would not close it before the disk has taken all of it."""
+    return io.BufferedWriter(empty.open("r+b", buffering=0))
 
 
 @dataclasses.dataclass
@@ -106,7 +113,7 @@ class _SubsetCounts:
 
 
 def _read(root: str, reference: Reference, settings: IngestSettings) -> Utterance | Reject:
-    path = Path(root) / reference.path
+    path = os.path.join(root, reference.path)
     try:
         if reference.any_format:
             samples = read_any_pcm16(path, reference.path, settings.max_samples).samples
