@@ -14,8 +14,8 @@ import numpy as np
 class RecordFile:
     """A TFRecord file that is being written: each record between its length and its checksums.
 
-    The format is that of `tf.io.TFRecordWriter`: eight bytes of length, their masked CRC-32C, the record, and its masked
-    CRC-32C, all little-endian (tensorflow/core/lib/io/record_writer.h).
+    The format is that of `tf.io.TFRecordWriter`, tensorflow/core/lib/io/record_writer.h: eight bytes of length, their
+    masked CRC-32C, the record, and its masked CRC-32C, all little-endian.
 
     Args:
       stream: What is written to; it stays open.

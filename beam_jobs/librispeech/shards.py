@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -113,7 +112,7 @@ class _SubsetCounts:
 
 
 def _read(root: str, reference: Reference, settings: IngestSettings) -> Utterance | Reject:
-    path = os.path.join(root, reference.path)
+    path = Path(root, reference.path)
     try:
         if reference.any_format:
             samples = read_any_pcm16(path, reference.path, settings.max_samples).samples
