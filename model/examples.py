@@ -81,7 +81,7 @@ def encode_in_pieces(utterance: Utterance) -> tuple[bytes, memoryview, bytes]:
     The samples are not copied, and no TensorFlow is needed. The bytes are those that protobuf's deterministic
     serialisation of a `tf.train.Example` gives: features sorted by name, so that `audio` is the first.
     """
-    samples = memoryview(np.ascontiguousarray(utterance.samples, "<i2")).cast("B")
+    samples = np.ascontiguousarray(utterance.samples, "<i2").data.cast("B")
     numbers = {"num_samples": len(utterance.samples), "sample_rate_hz": utterance.sample_rate_hz}
     # Of a Feature, field 1 is bytes_list and field 3 is int64_list, whose values are packed.
     entries = {name: _text_entry(name, getattr(utterance, name)) for name in _TEXT_FEATURES}
