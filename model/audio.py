@@ -9,8 +9,8 @@ import contextlib
 import io
 import os
 import re
+import stat
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -182,7 +182,7 @@ def _name(source: str | os.PathLike[str] | bytes) -> str:
 def _open(source: str | os.PathLike[str] | bytes, name: str) -> Iterator[BinaryIO]:
     """Opens what may be sound, and refuses at its beginning what is none."""
     try:
-        with io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb", buffering=0) as stream:
+        with io.BytesIO(source) if isinstance(source, bytes) else _open_file(source, name) as stream:
             head = stream.read(len(_LFS_POINTER))
             if not head:
                 raise AudioError(f"{name} must hold sound, and is an empty file.")
@@ -194,6 +194,19 @@ def _open(source: str | os.PathLike[str] | bytes, name: str) -> Iterator[BinaryI
             yield stream
     except OSError as error:
         raise AudioError(f"{name} must be a file that can be read: {error.strerror or error}.") from error
+
+
+def _open_file(path: str | os.PathLike[str], name: str) -> io.FileIO:
+    # A pipe without a writer would be waited for, for ever.
+    stream = open(path, "rb", buffering=0, opener=_open_at_once)  # noqa: SIM115 — who calls this closes it
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise AudioError(f"{name} must be a file of sound, and is a pipe or a device.")
+    return stream
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _read(source: str | os.PathLike[str] | bytes, name: str) -> bytes:

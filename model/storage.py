@@ -113,13 +113,17 @@ def disk_full_is_said(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Writes a value as indented JSON with sorted keys, atomically.
+    """Writes a value as `json_text` gives it, atomically."""
+    with replacing(path) as temporary:
+        temporary.write_text(json_text(value), encoding="utf-8")
+
+
+def json_text(value: Any) -> str:
+    """Returns a value as indented JSON with sorted keys, and a line's end.
 
     JSON knows no NaN and no infinity, and other readers stumble over them: such numbers are written as null.
     """
-    text = json.dumps(_finite(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    with replacing(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    return json.dumps(_finite(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _finite(value: Any) -> Any:

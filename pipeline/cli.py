@@ -248,10 +248,12 @@ def ingest(
         str,
         typer.Option(
             help="Subsets of LibriSpeech, such as dev-clean,test-clean; a directory in its layout; an archive; or a"
-            " manifest of own recordings (.tsv, .jsonl)."
+            " manifest of own recordings (.tsv, .jsonl). A path, or a gs:// address."
         ),
     ],
-    output: Annotated[Path, typer.Option(metavar="DIR", help="Where the records are written.")],
+    output: Annotated[
+        str, typer.Option(metavar="DIR", help="Where the records are written: a directory, or a gs:// address.")
+    ],
     workers: Annotated[
         int, typer.Option(min=1, help="Processes that decode; more than one takes half a minute to start.")
     ] = 1,
@@ -271,7 +273,7 @@ def ingest(
         obtained = obtain_corpus(corpus, _workspace(workspace).corpora_dir)
         settings = IngestSettings(subsets=obtained.subsets)
         make_pipeline = functools.partial(direct_pipeline, workers)
-        info = ingest_corpus(obtained.root, output, Path(f"{output}.staging"), settings, make_pipeline)
+        info = ingest_corpus(obtained.root, output, f"{output.rstrip('/')}.staging", settings, make_pipeline)
     if as_json:
         return _print_json(info)
     _console().print(f"Wrote {info['written']:,} of {info['read']:,} utterances to {output}.")

@@ -42,6 +42,7 @@ def with_absolute_sources(config: PipelineConfig) -> PipelineConfig:
     Raises:
       UsageError: the corpus or the checkpoint is of a kind that this version does not read.
     """
+    from beam_jobs import places
     from beam_jobs.librispeech.obtain import named_subsets
 
     corpus = config.corpus.source
@@ -51,7 +52,7 @@ def with_absolute_sources(config: PipelineConfig) -> PipelineConfig:
         config = dataclasses.replace(config, ingest=dataclasses.replace(config.ingest, subsets=subsets))
     elif corpus != SYNTHETIC:
         _require_corpus_kind(corpus)
-        corpus = str(Path(corpus).expanduser().resolve())
+        corpus = places.absolute(corpus)
     checkpoint = config.checkpoint
     source = checkpoint.source
     if source.startswith(HUB_PREFIX):
@@ -122,6 +123,7 @@ def find_sources(config: PipelineConfig, workspace: Workspace) -> Sources:
 
 
 def _require_corpus_kind(source: str) -> None:
+    from beam_jobs import places
     from beam_jobs.librispeech.archives import ARCHIVE_SUFFIXES
     from beam_jobs.librispeech.published import PUBLISHED
 
@@ -130,8 +132,11 @@ def _require_corpus_kind(source: str) -> None:
         "'synthetic', subsets of LibriSpeech such as train-clean-100,test-clean, a directory in its layout, an archive"
         " of it, or a manifest of own recordings (.tsv or .jsonl)"
     )
+    if places.is_remote(source):
+        # Whether it exists is seen when it is read.
+        return
     if "://" in source:
-        raise UsageError(f"--corpus must be {known}, not {source!r}; copy the corpus to this machine.")
+        raise UsageError(f"--corpus must be {known}, of this machine or under gs://, not {source!r}; copy it there.")
     if path.is_file() and not path.name.lower().endswith((*ARCHIVE_SUFFIXES, *_MANIFEST_SUFFIXES)):
         raise UsageError(f"--corpus must be {known}; {source} is another kind of file.")
     if not path.exists():

@@ -7,7 +7,6 @@ import functools
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from beam_jobs.librispeech.settings import IngestSettings
 from model.errors import W2v2Error
@@ -29,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--corpus",
         required=True,
-        help="a directory in LibriSpeech's layout, an archive, subsets by name, or a manifest of own recordings",
+        help="a directory in LibriSpeech's layout, an archive, subsets by name, or a manifest of own recordings; paths"
+        " and gs:// addresses",
     )
     parser.add_argument("--downloads", help="where archives are kept and unpacked; <output>.corpora by default")
     parser.add_argument("--output", required=True, help="the directory of the records")
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         info = ingest(
             obtained.root,
             arguments.output,
-            arguments.staging or Path(f"{output}.staging"),
+            arguments.staging or f"{output}.staging",
             settings,
             functools.partial(beam.Pipeline, options=PipelineOptions(beam_flags)),
         )

@@ -30,6 +30,9 @@ from model.storage import disk_full_is_said, replacing, write_json
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar")
 
+# Of an archive of a subset, as a regular expression.
+ARCHIVE_NAME = rf"{SUBSET_PATTERN}(?:{'|'.join(re.escape(suffix) for suffix in ARCHIVE_SUFFIXES)})"
+
 _STAGING = ".unpacking-"
 
 
@@ -47,8 +50,7 @@ def find_archives(path: str | Path) -> tuple[Path, ...]:
         return (place,) if place.name.endswith(ARCHIVE_SUFFIXES) else ()
     if not place.is_dir():
         return ()
-    named = re.compile(rf"{SUBSET_PATTERN}(?:{'|'.join(re.escape(suffix) for suffix in ARCHIVE_SUFFIXES)})")
-    return tuple(sorted(file for file in place.iterdir() if named.fullmatch(file.name) and file.is_file()))
+    return tuple(sorted(file for file in place.iterdir() if re.fullmatch(ARCHIVE_NAME, file.name) and file.is_file()))
 
 
 def unpack_archive(

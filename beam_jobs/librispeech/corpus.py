@@ -7,11 +7,15 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from beam_jobs import places
 from beam_jobs.librispeech.settings import IngestSettings
-from model.errors import DataError
+from model.errors import DataError, UsageError
 
 TRAIN, VALIDATION = "train", "validation"
 _PREFIXES = (("train", TRAIN), ("dev", VALIDATION), ("test", ""))
+_SPEAKERS_FILE = "SPEAKERS.TXT"
+# Of a file: subset, speaker, chapter and its name.
+_DEPTH = 4
 _SOUND_SUFFIXES = (".flac", ".wav", ".mp3", ".ogg", ".opus", ".m4a")
 _LAYOUT = (
     "<subset>/<speaker>/<chapter>/<speaker>-<chapter>-<number>.flac with <speaker>-<chapter>.trans.txt beside them"
@@ -44,7 +48,7 @@ class CorpusSummary:
     """What a corpus holds.
 
     Attributes:
-      root: The directory that holds the subsets; the manifest of own recordings.
+      root: The directory that holds the subsets, or the manifest of own recordings; a path or a gs:// address.
       fingerprint: sha256 (hex) over names, sizes and modification times of all its files.
       chapters: All chapters, sorted; of own recordings there are none.
       utterances: Files of sound.
@@ -69,48 +73,52 @@ def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None
 
     Args:
       directory: The root of a corpus in LibriSpeech's layout, or the directory that holds `LibriSpeech/`; or the
-        manifest of own recordings.
+        manifest of own recordings. A path, or an address in Cloud Storage, which takes one listing.
       settings: Of the job.
 
     Raises:
-      DataError: there is no such directory, it holds no utterance, or a speaker is in two splits.
+      UsageError: there is no such place.
+      DataError: it holds no utterance, or a speaker is in two splits.
     """
     chosen = settings or IngestSettings()
-    if Path(directory).expanduser().is_file():
+    place = places.absolute(directory)
+    if places.is_file(place):
         from beam_jobs.librispeech.recordings import inspect_recordings
 
-        return inspect_recordings(Path(directory).expanduser().resolve(), chosen)
-    root = _root(Path(directory).expanduser())
-    genders = _genders(root / "SPEAKERS.TXT")
+        return inspect_recordings(place, chosen)
+    root, files = _files(place)
+    genders = _genders(root, files)
     digest = hashlib.sha256()
-    found: list[Chapter] = []
+    by_directory: dict[str, Chapter] = {}
     utterances = 0
-    for path in sorted(root.glob("*/*/*")):
-        subset, speaker_id, chapter_id = path.relative_to(root).parts
-        split = _split(subset, chosen)
-        if split is None or not path.is_dir():
+    stray: list[str] = []
+    for file in files:
+        parts = file.path.split("/")
+        split = _split(parts[0], chosen) if len(parts) > 1 else None
+        if split is None:
             continue
-        found.append(
-            Chapter(
-                f"{subset}/{speaker_id}/{chapter_id}",
-                subset,
-                speaker_id,
-                chapter_id,
-                genders.get(speaker_id, ""),
-                split,
+        is_placed = len(parts) == _DEPTH
+        if file.path.lower().endswith(_SOUND_SUFFIXES) and not (is_placed and file.path.endswith(".flac")):
+            # Sound that lies at another depth, or is of another kind, would be left out without a word.
+            stray.append(file.path)
+        if not is_placed:
+            continue
+        directory_name = file.path.rpartition("/")[0]
+        if directory_name not in by_directory:
+            subset, speaker_id, chapter_id, _ = parts
+            by_directory[directory_name] = Chapter(
+                directory_name, subset, speaker_id, chapter_id, genders.get(speaker_id, ""), split
             )
-        )
-        for file in sorted(path.iterdir()):
-            try:
-                status = file.stat()
-            except OSError as error:
-                raise DataError(
-                    f"Every file of a corpus must be readable, and {file} is not: {error.strerror}; mend or remove it."
-                ) from error
-            utterances += file.suffix == ".flac"
-            digest.update(f"{file.relative_to(root).as_posix()}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        utterances += file.path.endswith(".flac")
+        digest.update(f"{file.path}\0{file.size_bytes}\0{file.modified_ns}\n".encode(errors="surrogateescape"))
+    found = list(by_directory.values())
     _require_subsets(root, found, chosen)
-    _check_places(root, found, chosen)
+    if stray:
+        more = f" and {len(stray) - 1} more" if len(stray) > 1 else ""
+        raise DataError(
+            f"Sound in a corpus must lie as {_LAYOUT}, and this does not: {stray[0]}{more}, in {root}; move it, convert"
+            " it or remove it."
+        )
     if utterances == 0:
         raise DataError(
             f"A corpus must hold utterances as {_LAYOUT}, the subsets named train*, dev* or test*; {root} holds none."
@@ -125,7 +133,7 @@ def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None
     for chapter in chapters:
         splits.setdefault(chapter.split, set()).add(chapter.subset)
     return CorpusSummary(
-        root=str(root),
+        root=root,
         fingerprint=digest.hexdigest(),
         chapters=chapters,
         utterances=utterances,
@@ -155,42 +163,24 @@ def require_splits(corpus: CorpusSummary) -> None:
         )
 
 
-def _root(directory: Path) -> Path:
-    if not directory.is_dir():
-        what = "is a file" if directory.exists() else "does not exist"
-        raise DataError(
-            f"--corpus must be a directory that holds a corpus in LibriSpeech's layout; {directory} {what}."
+def _files(directory: str) -> tuple[str, list[places.Entry]]:
+    """Returns the place that holds the subsets, and all files below it."""
+    if not places.is_directory(directory):
+        raise UsageError(
+            f"--corpus must be a directory that holds a corpus in LibriSpeech's layout; {directory} does not exist."
         )
-    inner = directory / "LibriSpeech"
-    return inner.resolve() if inner.is_dir() else directory.resolve()
+    inner = places.join(directory, "LibriSpeech")
+    root = inner if places.is_directory(inner) else directory
+    return root, places.list_tree(root)
 
 
-def _require_subsets(root: Path, chapters: list[Chapter], settings: IngestSettings) -> None:
+def _require_subsets(root: str, chapters: list[Chapter], settings: IngestSettings) -> None:
     there = {chapter.subset for chapter in chapters}
     missing = sorted({*settings.subsets, *settings.splits} - there)
     if missing:
         raise DataError(
             f"Every subset that ingest.subsets and ingest.splits name must be in the corpus, and {root} has no"
             f" {', '.join(missing)}; it has {', '.join(sorted(there)) or 'none that is asked for'}."
-        )
-
-
-def _check_places(root: Path, chapters: list[Chapter], settings: IngestSettings) -> None:
-    """Sound that lies at another depth, or is of another kind, would be left out without a word."""
-    known = {chapter.directory for chapter in chapters}
-    stray = sorted(
-        path.relative_to(root).as_posix()
-        for subset in root.iterdir()
-        if subset.is_dir() and _split(subset.name, settings) is not None
-        for path in subset.rglob("*")
-        if path.suffix.lower() in _SOUND_SUFFIXES
-        and (path.suffix != ".flac" or path.parent.relative_to(root).as_posix() not in known)
-    )
-    if stray:
-        more = f" and {len(stray) - 1} more" if len(stray) > 1 else ""
-        raise DataError(
-            f"Sound in a corpus must lie as {_LAYOUT}, and this does not: {stray[0]}{more}, in {root}; move it, convert"
-            " it or remove it."
         )
 
 
@@ -206,11 +196,11 @@ def _split(subset: str, settings: IngestSettings) -> str | None:
     return None
 
 
-def _genders(path: Path) -> dict[str, str]:
-    if not path.is_file():
+def _genders(root: str, files: list[places.Entry]) -> dict[str, str]:
+    if not any(file.path == _SPEAKERS_FILE for file in files):
         return {}
     genders: dict[str, str] = {}
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in places.read_bytes(places.join(root, _SPEAKERS_FILE)).decode(errors="replace").splitlines():
         fields = [field.strip() for field in line.split("|")]
         if not line.startswith(";") and len(fields) >= 2 and fields[1] in ("F", "M"):
             genders[fields[0]] = fields[1]

@@ -7,7 +7,7 @@ import errno
 import hashlib
 import json
 import os
-import shutil
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from beam_jobs import places
 from beam_jobs.librispeech.corpus import CorpusSummary, inspect_corpus
-from beam_jobs.librispeech.page import summarise_rejects, write_page
+from beam_jobs.librispeech.page import render_page, summarise_rejects
 from beam_jobs.librispeech.profile import Profile, merge_all
 from beam_jobs.librispeech.published import PUBLISHED
 from beam_jobs.librispeech.recordings import Recordings
@@ -26,7 +27,7 @@ from beam_jobs.librispeech.shards import RESULTS_DIRECTORY
 from beam_jobs.librispeech.transforms import REJECTED, ReadReferences, WriteShards
 from model.errors import DataError, DiskFullError
 from model.settings import digest, to_mapping
-from model.storage import disk_full_is_said, read_json, replacing, require_replaceable, write_json
+from model.storage import disk_full_is_said
 
 INFO_FILE = "dataset_info.json"
 REJECTS_FILE = "rejects.jsonl"
@@ -34,6 +35,7 @@ PAGE_FILE = "dataset.html"
 # Raised when the same corpus and settings would give other records.
 RECORD_VERSION = 2
 
+_SPLIT_PREFIX = "Split-"
 _UNHEARD = "unheard"
 _SHOWN_REJECTS = 3
 
@@ -52,7 +54,8 @@ def ingest(
     all of them are finished; a job that was killed goes on with those that it had finished.
 
     Args:
-      corpus_dir: The corpus, in LibriSpeech's layout, or the manifest of own recordings.
+      corpus_dir: The corpus, in LibriSpeech's layout, or the manifest of own recordings. It, the output and the
+        staging root are paths of this machine or addresses in Cloud Storage, `gs://…`.
       output_dir: Gets `Split-<name>/data_tfrecord-SSSSS-of-NNNNN`, `dataset_info.json`, `dataset.html`
         and `rejects.jsonl`.
       staging_root: A directory that outlives the run.
@@ -64,34 +67,45 @@ def ingest(
       The content of `dataset_info.json`.
 
     Raises:
-      UsageError: the output holds something that is no output of this job.
-      DataError: the corpus is missing or empty, splits share a speaker, or too many utterances were rejected; nothing
+      UsageError: the corpus is missing, or the output holds something that is no output of this job.
+      DataError: the corpus is empty, splits share a speaker, or too many utterances were rejected; nothing
         is published then.
       DiskFullError: there is no room left.
+      TryAgainError: Cloud Storage does not answer.
     """
-    require_replaceable(output_dir, INFO_FILE, corpus_dir)
-    corpus = inspect_corpus(corpus_dir, settings)
-    staging = Path(staging_root) / f"ingest-{_key(corpus, settings, code_fingerprint)[:24]}"
+    output = places.absolute(output_dir)
+    source = places.absolute(corpus_dir)
+    places.require_free(output, INFO_FILE, source)
+    corpus = inspect_corpus(source, settings)
+    staging_name = f"ingest-{_key(corpus, settings, code_fingerprint)[:24]}"
+    staging = places.join(places.absolute(staging_root), staging_name)
     with disk_full_is_said(staging):
-        staging.mkdir(parents=True, exist_ok=True)
         _run(corpus, staging, settings, make_pipeline)
         rejects, info = _collect(corpus, staging, settings)
         limit = settings.max_reject_fraction
         if len(rejects) > limit * info["read"]:
-            _write_rejects(staging / REJECTS_FILE, rejects)
-            raise DataError(_too_many(rejects, info["read"], limit, staging / REJECTS_FILE))
-        output = Path(output_dir)
-        output.mkdir(parents=True, exist_ok=True)
-        # Of an earlier output nothing stays: its splits may have had other names.
-        for stale in output.glob("Split-*"):
-            shutil.rmtree(stale)
-        for split in corpus.splits:
-            _move(staging / f"Split-{split}", output / f"Split-{split}")
-        _write_rejects(output / REJECTS_FILE, rejects)
-        write_page(info, output / PAGE_FILE)
-        write_json(output / INFO_FILE, info)
-        shutil.rmtree(staging)
+            list_of_rejects = places.join(staging, REJECTS_FILE)
+            _write_rejects(list_of_rejects, rejects)
+            raise DataError(_too_many(rejects, info["read"], limit, list_of_rejects))
+        _publish(corpus, staging, output, rejects, info)
     return info
+
+
+def _publish(
+    corpus: CorpusSummary, staging: str, output: str, rejects: list[dict[str, str]], info: dict[str, Any]
+) -> None:
+    """Moves the shards to the output. `dataset_info.json` is the last: who finds it finds all."""
+    places.remove(places.join(output, INFO_FILE))
+    # Of an earlier output nothing stays: its splits may have had other names.
+    for stale in places.list_directories(output):
+        if stale.startswith(_SPLIT_PREFIX):
+            places.remove_tree(places.join(output, stale))
+    for split in corpus.splits:
+        places.move_tree(*(places.join(place, f"{_SPLIT_PREFIX}{split}") for place in (staging, output)))
+    _write_rejects(places.join(output, REJECTS_FILE), rejects)
+    places.write_bytes(places.join(output, PAGE_FILE), render_page(info).encode())
+    places.write_json(places.join(output, INFO_FILE), info)
+    places.remove_tree(staging)
 
 
 def direct_pipeline(workers: int) -> beam.Pipeline:
@@ -111,11 +125,11 @@ def _key(corpus: CorpusSummary, settings: IngestSettings, code_fingerprint: str)
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
-def _run(corpus: CorpusSummary, staging: Path, settings: IngestSettings, make_pipeline: Callable[[], Any]) -> None:
+def _run(corpus: CorpusSummary, staging: str, settings: IngestSettings, make_pipeline: Callable[[], Any]) -> None:
     total = len(corpus.splits) * settings.num_shards_per_split
     # The unheard rejects are collected into one small file; its name sorts among the shards' results.
-    unheard = staging / RESULTS_DIRECTORY / f"{_UNHEARD}.json"
-    unheard.unlink(missing_ok=True)
+    unheard = places.join(staging, RESULTS_DIRECTORY, f"{_UNHEARD}.json")
+    places.remove(unheard)
     try:
         with make_pipeline() as pipeline:
             parts = list(corpus.chapters) or [Recordings(corpus.root)]
@@ -124,11 +138,11 @@ def _run(corpus: CorpusSummary, staging: Path, settings: IngestSettings, make_pi
                 | "Parts" >> beam.Create(parts, reshuffle=False)
                 | "ReadReferences" >> ReadReferences(corpus.root, settings)
             )
-            _ = references.references | "WriteShards" >> WriteShards(corpus.root, str(staging), settings, total)
+            _ = references.references | "WriteShards" >> WriteShards(corpus.root, staging, settings, total)
             _ = (
                 references[REJECTED]
                 | "CollectRejects" >> beam.combiners.ToList()
-                | "WriteRejects" >> beam.ParDo(_WriteRejects(str(unheard)))
+                | "WriteRejects" >> beam.ParDo(_WriteRejects(unheard))
             )
     except (RuntimeError, OSError) as error:
         # A worker's error reaches us as text only.
@@ -145,22 +159,24 @@ class _WriteRejects(beam.DoFn):
         self._path = path
 
     def process(self, rejects: list[Reject]) -> Iterable[None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        write_json(self._path, [dataclasses.asdict(reject) for reject in rejects])
+        places.write_json(self._path, [dataclasses.asdict(reject) for reject in rejects])
         return ()
 
 
 def _collect(
-    corpus: CorpusSummary, staging: Path, settings: IngestSettings
+    corpus: CorpusSummary, staging: str, settings: IngestSettings
 ) -> tuple[list[dict[str, str]], dict[str, Any]]:
     """Adds up the results of all shards."""
-    rejects: list[dict[str, str]] = list(read_json(staging / RESULTS_DIRECTORY / f"{_UNHEARD}.json"))
+    directory = places.join(staging, RESULTS_DIRECTORY)
+    names = places.list_names(directory)
+    rejects: list[dict[str, str]] = list(places.read_json(places.join(directory, f"{_UNHEARD}.json")))
     read = len(rejects)
     splits: dict[str, dict[str, Any]] = {}
     profiles: list[Profile] = []
     every: list[dict[str, Any]] = []
     for split in corpus.splits:
-        results = [read_json(path) for path in sorted((staging / RESULTS_DIRECTORY).glob(f"{split}-[0-9]*.json"))]
-        results = [result for result in results if result["split"] == split]
+        own = re.compile(rf"{re.escape(split)}-\d{{5}}\.json")
+        results = [places.read_json(places.join(directory, name)) for name in names if own.fullmatch(name)]
         every += results
         rejects += [reject for result in results for reject in result["rejects"]]
         read += sum(result["read"] for result in results)
@@ -189,7 +205,7 @@ def _collect(
     info = {
         "format_version": RECORD_VERSION,
         "corpus": {
-            "root_name": Path(corpus.root).name,
+            "root_name": places.name_of(corpus.root),
             "fingerprint": corpus.fingerprint,
         },
         "settings": to_mapping(settings),
@@ -240,7 +256,7 @@ def _hours(samples: int, settings: IngestSettings) -> float:
     return round(samples / settings.sample_rate_hz / 3600, 6)
 
 
-def _too_many(rejects: list[dict[str, str]], read: int, limit: float, path: Path) -> str:
+def _too_many(rejects: list[dict[str, str]], read: int, limit: float, path: str) -> str:
     shown = "; ".join(
         f"{reject['utterance_id']}: {reject['reason'].rstrip('.')}" for reject in rejects[:_SHOWN_REJECTS]
     )
@@ -251,15 +267,6 @@ def _too_many(rejects: list[dict[str, str]], read: int, limit: float, path: Path
     )
 
 
-def _write_rejects(path: Path, rejects: list[dict[str, str]]) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(
-            "".join(json.dumps(reject, sort_keys=True, ensure_ascii=False) + "\n" for reject in rejects),
-            encoding="utf-8",
-        )
-
-
-def _move(source: Path, target: Path) -> None:
-    """Moves finished shards; what was there from an earlier try is replaced."""
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.move(source, target)
+def _write_rejects(place: str, rejects: list[dict[str, str]]) -> None:
+    lines = (json.dumps(reject, sort_keys=True, ensure_ascii=False) + "\n" for reject in rejects)
+    places.write_bytes(place, "".join(lines).encode())

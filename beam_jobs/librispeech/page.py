@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +11,6 @@ from importlib import resources
 from typing import Any
 
 from beam_jobs.librispeech.plots import distribution
-from model.storage import replacing
 
 SHOWN_REJECTS = 50
 _SHOWN_CHARACTERS = 80
@@ -41,17 +39,6 @@ def summarise_rejects(rejects: Iterable[Mapping[str, str]], shown: int = SHOWN_R
         ],
         "first": [{key: reject[key] for key in ("utterance_id", "path", "reason")} for reject in ordered[:shown]],
     }
-
-
-def write_page(info: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
-    """Writes the page, whole or not at all.
-
-    Args:
-      info: The content of `dataset_info.json`.
-      path: Of the page.
-    """
-    with replacing(path) as temporary:
-        temporary.write_text(render_page(info), encoding="utf-8")
 
 
 def render_page(info: Mapping[str, Any]) -> str:

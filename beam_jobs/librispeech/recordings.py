@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from pathlib import Path
+import io
+from pathlib import PurePosixPath
 
+from beam_jobs import places
 from beam_jobs.librispeech.corpus import CorpusSummary
 from beam_jobs.librispeech.manifest import (
     ManifestEntry,
@@ -26,7 +28,7 @@ class Recordings:
     """A manifest, as one part of a job.
 
     Attributes:
-      manifest: Its path.
+      manifest: Its path, or its address.
     """
 
     manifest: str
@@ -34,32 +36,30 @@ class Recordings:
     @property
     def subset(self) -> str:
         """What the records call the subset: the manifest's name without its suffix."""
-        return Path(self.manifest).stem
+        return PurePosixPath(self.manifest).stem
 
 
-def inspect_recordings(manifest: Path, settings: IngestSettings) -> CorpusSummary:
+def inspect_recordings(manifest: str, settings: IngestSettings) -> CorpusSummary:
     """Finds out what a manifest names, without listening to it.
 
     Raises:
       DataError: it is no manifest, it names nothing that can be used, or a speaker is in two splits.
     """
-    outcomes = _parse(manifest, settings)
-    require_usable(outcomes, str(manifest))
-    require_disjoint_speakers(outcomes, str(manifest))
+    content, outcomes = _parse(manifest, settings)
+    require_usable(outcomes, manifest)
+    require_disjoint_speakers(outcomes, manifest)
     entries = [outcome for outcome in outcomes if isinstance(outcome, ManifestEntry)]
-    digest = hashlib.sha256(manifest.read_bytes())
-    for entry in entries:
-        path = Path(location(str(manifest), entry.audio))
-        # One that is missing is rejected by the job, which counts it; here it is a part of the fingerprint.
-        status = path.stat() if path.is_file() else None
-        told = f"{status.st_size}\0{status.st_mtime_ns}" if status else "missing"
-        digest.update(f"{entry.audio}\0{told}\n".encode())
+    digest = hashlib.sha256(content)
+    # A file that is missing is rejected by the job, which counts it; here it is a part of the fingerprint.
+    stamps = places.stamps([location(manifest, entry.audio) for entry in entries])
+    for entry, stamp in zip(entries, stamps, strict=True):
+        digest.update(f"{entry.audio}\0{stamp}\n".encode())
     return CorpusSummary(
-        root=str(manifest),
+        root=manifest,
         fingerprint=digest.hexdigest(),
         chapters=(),
         utterances=len(entries),
-        splits={split: (Recordings(str(manifest)).subset,) for split in sorted({entry.split for entry in entries})},
+        splits={split: (Recordings(manifest).subset,) for split in sorted({entry.split for entry in entries})},
         speakers_known=speakers_known(outcomes),
     )
 
@@ -67,9 +67,9 @@ def inspect_recordings(manifest: Path, settings: IngestSettings) -> CorpusSummar
 def read_recordings(part: Recordings, settings: IngestSettings) -> list[Reference | Reject]:
     """Returns a reference or a reject for every line of a manifest but its header."""
     results: list[Reference | Reject] = []
-    for outcome in _parse(Path(part.manifest), settings):
+    for outcome in _parse(part.manifest, settings)[1]:
         if isinstance(outcome, ManifestFault):
-            place = outcome.audio or f"{Path(part.manifest).name}:{outcome.line}"
+            place = outcome.audio or f"{places.name_of(part.manifest)}:{outcome.line}"
             results.append(Reject(outcome.utterance_id, place, outcome.reason, ""))
         else:
             results.append(
@@ -88,9 +88,12 @@ def read_recordings(part: Recordings, settings: IngestSettings) -> list[Referenc
     return results
 
 
-def _parse(manifest: Path, settings: IngestSettings) -> list[ManifestEntry | ManifestFault]:
+def _parse(manifest: str, settings: IngestSettings) -> tuple[bytes, list[ManifestEntry | ManifestFault]]:
+    """Returns the content of a manifest, and what its lines say."""
     try:
-        with manifest.open("rb") as lines:
-            return parse_manifest(lines, str(manifest), settings.manifest, NORMALISERS[settings.transcript_normaliser])
+        content = places.read_bytes(manifest)
     except OSError as error:
-        raise DataError(f"A manifest must be a file that can be read; {manifest}: {error.strerror}.") from error
+        reason = error.strerror or error
+        raise DataError(f"A manifest must be a file that can be read; {manifest}: {reason}.") from error
+    normalise = NORMALISERS[settings.transcript_normaliser]
+    return content, parse_manifest(io.BytesIO(content), manifest, settings.manifest, normalise)

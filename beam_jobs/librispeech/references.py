@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Callable
-from pathlib import Path
 
+from beam_jobs import places
 from beam_jobs.librispeech.corpus import Chapter
 from model.text import normalise_english
 
@@ -65,14 +65,15 @@ class Reject:
     split: str
 
 
-def read_references(root: str | Path, chapter: Chapter, normaliser: str) -> list[Reference | Reject]:
+def read_references(root: str, chapter: Chapter, normaliser: str) -> list[Reference | Reject]:
     """Returns a reference or a reject for every file of sound and every line of a transcript of a chapter."""
-    directory = Path(root) / chapter.directory
+    directory = places.join(root, chapter.directory)
+    files = places.list_names(directory)
     prefix = f"{chapter.speaker_id}-{chapter.chapter_id}"
     transcripts_path = f"{chapter.directory}/{prefix}.trans.txt"
     outcomes: list[Reference | Reject] = []
     transcripts: dict[str, str] = {}
-    for number, line in enumerate(_lines(directory / f"{prefix}.trans.txt"), start=1):
+    for number, line in enumerate(_lines(directory, f"{prefix}.trans.txt", files), start=1):
         utterance_id, _, raw = line.partition(b" ")
         name = utterance_id.decode("utf-8", errors="replace")
         fault = _fault_of_line(name, raw, prefix)
@@ -84,7 +85,7 @@ def read_references(root: str | Path, chapter: Chapter, normaliser: str) -> list
             )
             continue
         transcripts[name] = raw.decode("utf-8")
-    sounds = {path.stem for path in directory.glob("*.flac")}
+    sounds = {name.removesuffix(".flac") for name in files if name.endswith(".flac")}
     told = {outcome.utterance_id for outcome in outcomes}
     normalise = NORMALISERS[normaliser]
     for name in sorted(transcripts.keys() | sounds):
@@ -112,10 +113,10 @@ def read_references(root: str | Path, chapter: Chapter, normaliser: str) -> list
     return outcomes
 
 
-def _lines(path: Path) -> list[bytes]:
-    if not path.is_file():
+def _lines(directory: str, name: str, files: list[str]) -> list[bytes]:
+    if name not in files:
         return []
-    return [line for line in path.read_bytes().splitlines() if line.strip()]
+    return [line for line in places.read_bytes(places.join(directory, name)).splitlines() if line.strip()]
 
 
 def _fault_of_line(name: str, raw: bytes, prefix: str) -> str:

@@ -147,7 +147,7 @@ def test_runs_of_an_empty_workspace(call, tmp_path):
         (["transcribe", "some.flac", "--model", "nowhere"], 2, "--model must be the directory of a published ONNX"),
         (["convert", "nowhere", "out"], 2, "--checkpoint must be a directory or a file that exists, or hf://owner/na"),
         (["convert", str(TINY), "out", "--activations", "a.npz"], 2, "--activations must be a file that exists; a.npz"),
-        (["ingest", "--corpus", "nowhere", "--output", "out"], 3, "--corpus must be a directory that holds a corpus"),
+        (["ingest", "--corpus", "nowhere", "--output", "out"], 2, "--corpus must be a directory that holds a corpus"),
     ],
 )
 def test_a_users_mistake_ends_in_one_sentence(call, tmp_path, monkeypatch, arguments, code, message):

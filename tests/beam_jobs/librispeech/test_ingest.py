@@ -264,7 +264,7 @@ def test_a_changed_corpus_has_another_fingerprint(corpus):
 
 
 def test_a_corpus_that_is_none_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"--corpus must be a directory .*; .*nowhere does not exist"):
+    with pytest.raises(UsageError, match=r"--corpus must be a directory .*; .*nowhere does not exist"):
         inspect_corpus(tmp_path / "nowhere")
     with pytest.raises(DataError, match=r"A corpus must hold utterances as <subset>/<speaker>/.* holds none"):
         inspect_corpus(tmp_path)
@@ -279,7 +279,7 @@ def test_a_speaker_in_two_splits_is_refused(make_corpus):
 def test_the_command_prints_the_counts_or_one_sentence(corpus, tmp_path, capsys):
     assert main(["--corpus", str(corpus), "--output", str(tmp_path / "out")]) == 0
     assert json.loads(capsys.readouterr().out)["written"] == 12
-    assert main(["--corpus", str(tmp_path / "no"), "--output", str(tmp_path / "out2")]) == 3
+    assert main(["--corpus", str(tmp_path / "no"), "--output", str(tmp_path / "out2")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert main(["--corpus", str(corpus), "--output", str(tmp_path / "o"), "--max-reject-fraction", "2"]) == 2
     assert "must be in [0, 1], not 2.0" in capsys.readouterr().err

@@ -52,7 +52,7 @@ def test_names_and_paths_are_told_apart(tmp_path, monkeypatch):
     assert named_subsets("test-clean") == (), "a directory of that name is that directory"
     with pytest.raises(UsageError, match="'test-claen' is no subset of LibriSpeech; did you mean 'test-clean'"):
         named_subsets("dev-clean,test-claen")
-    assert obtain_corpus(str(tmp_path), tmp_path / "corpora").root == tmp_path
+    assert obtain_corpus(str(tmp_path), tmp_path / "corpora").root == str(tmp_path)
 
 
 def test_only_the_subsets_that_are_asked_for_are_read(make_corpus):

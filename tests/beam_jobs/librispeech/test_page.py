@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beam_jobs.librispeech.page import render_page, summarise_rejects, write_page
+from beam_jobs.librispeech.page import render_page, summarise_rejects
 from beam_jobs.librispeech.plots import bin_label, distribution, quantile
 from beam_jobs.librispeech.profile import QUANTITIES, profile_of
 from model.examples import Utterance
@@ -168,12 +168,6 @@ def test_what_came_from_data_is_escaped(evil):
 )  # fmt: skip
 def test_what_is_missing_is_left_out(info, expected):
     assert expected in read(render_page(info)).text
-
-
-def test_the_page_is_written_whole(tmp_path):
-    write_page(INFO, tmp_path / "dataset.html")
-    assert (tmp_path / "dataset.html").read_text(encoding="utf-8") == render_page(INFO)
-    assert [path.name for path in tmp_path.iterdir()] == ["dataset.html"]
 
 
 def test_rejects_are_counted_by_reason_and_named_in_order():

@@ -1,0 +1,271 @@
+"""Objects of Google Cloud Storage, by their addresses `gs://<bucket>/<name>`: the few things that jobs do with them.
+
+Google's own client library signs in, retries what may be retried and checks what it has transferred. An object appears
+when all of it has arrived, and not before. Where STORAGE_EMULATOR_HOST names an emulator, that is spoken to.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import functools
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, cast
+
+from model import progress
+from model.errors import DataError, TryAgainError, UsageError
+
+SCHEME = "gs://"
+# For so long is tried again what may be gone a moment later: no answer, too many requests.
+RETRY_SECONDS = 120.0
+
+# Of one read of a stream; an archive is read from its beginning to its end.
+_READ_BYTES = 8 << 20
+_REPORTED_EVERY = 100
+
+
+class StoredObject(NamedTuple):
+    """An object in a listing.
+
+    Attributes:
+      name: Below what was listed, with forward slashes.
+      size_bytes: How long it is.
+      modified_ns: When it was written, since 1970.
+      generation: Another one for each content.
+    """
+
+    name: str
+    size_bytes: int
+    modified_ns: int
+    generation: str
+
+
+def split_address(address: str) -> tuple[str, str]:
+    """Returns the bucket and the name of an address.
+
+    Raises:
+      UsageError: it names no bucket.
+    """
+    bucket, _, name = address.removeprefix(SCHEME).partition("/")
+    if not address.startswith(SCHEME) or not bucket:
+        raise UsageError(f"An address in Cloud Storage must be gs://<bucket>/<name>, not {address!r}.")
+    return bucket, name.strip("/")
+
+
+def list_objects(address: str) -> list[StoredObject]:
+    """Returns all objects below an address, as below a directory, sorted by name; one request for each thousand."""
+    bucket, name = split_address(address)
+    prefix = f"{name}/" if name else ""
+    with _said(address):
+        found = _client().list_blobs(bucket, prefix=prefix, retry=_retry())
+        objects = [_described(blob, len(prefix)) for blob in found]
+    # A name that ends in a slash is a directory that a browser has made.
+    return sorted(one for one in objects if one.name and not one.name.endswith("/"))
+
+
+def list_names(address: str) -> list[str]:
+    """Returns the names of the objects directly below an address, as of the files in a directory."""
+    bucket, name = split_address(address)
+    prefix = f"{name}/" if name else ""
+    with _said(address):
+        found = _client().list_blobs(bucket, prefix=prefix, delimiter="/", retry=_retry())
+        return sorted(blob.name[len(prefix) :] for blob in found if blob.name != prefix)
+
+
+def describe(address: str) -> StoredObject | None:
+    """Returns what is known of an object; None where there is none."""
+    bucket, name = split_address(address)
+    if not name:
+        return None
+    with _said(address):
+        blob = _client().bucket(bucket).get_blob(name, retry=_retry())
+    return None if blob is None else _described(blob, 0)
+
+
+def holds_objects(address: str) -> bool:
+    """Tells whether there is an object below an address, as a directory with a file in it."""
+    bucket, name = split_address(address)
+    with _said(address):
+        return any(
+            True for _ in _client().list_blobs(bucket, prefix=f"{name}/" if name else "", max_results=1, retry=_retry())
+        )
+
+
+def read_bytes(address: str) -> bytes:
+    """Returns the content of an object.
+
+    Raises:
+      FileNotFoundError: there is none.
+    """
+    bucket, name = split_address(address)
+    with _said(address):
+        return _client().bucket(bucket).blob(name).download_as_bytes(retry=_retry())
+
+
+def open_stream(address: str) -> BinaryIO:
+    """Opens an object for reading from its beginning to its end; its errors are OSErrors."""
+    bucket, name = split_address(address)
+    reader = _client().bucket(bucket).blob(name).open("rb", chunk_size=_READ_BYTES, retry=_retry())
+    return cast("BinaryIO", _Stream(reader, address))
+
+
+def write_bytes(address: str, content: bytes) -> None:
+    """Writes an object, all of it or nothing."""
+    bucket, name = split_address(address)
+    with _said(address):
+        _client().bucket(bucket).blob(name).upload_from_string(
+            content, content_type=_content_type(name), retry=_retry()
+        )
+
+
+def upload(path: Path, address: str) -> None:
+    """Writes an object with the content of a file of this machine, all of it or nothing."""
+    bucket, name = split_address(address)
+    with _said(address):
+        _client().bucket(bucket).blob(name).upload_from_filename(
+            str(path), content_type=_content_type(name), retry=_retry()
+        )
+
+
+def upload_tree(directory: Path, address: str, at_once: int) -> None:
+    """Writes an object for each file below a directory; hidden files are left out.
+
+    Args:
+      directory: Of this machine.
+      address: Names of objects are those of the files, below it.
+      at_once: So many are on their way at the same time.
+    """
+    files = [path.relative_to(directory) for path in sorted(directory.rglob("*")) if path.is_file()]
+    visible = [file for file in files if not file.name.startswith(".")]
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        done = [pool.submit(upload, directory / file, f"{address}/{file.as_posix()}") for file in visible]
+        for number, future in enumerate(concurrent.futures.as_completed(done), start=1):
+            future.result()
+            if number % _REPORTED_EVERY == 0 or number == len(done):
+                progress.report(number, len(done), "files", "uploaded")
+
+
+def copy(source: str, target: str) -> None:
+    """Copies an object within Cloud Storage: its bytes do not pass through this machine."""
+    from_bucket, from_name = split_address(source)
+    to_bucket, to_name = split_address(target)
+    with _said(source):
+        blob = _client().bucket(from_bucket).blob(from_name)
+        new = _client().bucket(to_bucket).blob(to_name)
+        token, _, _ = new.rewrite(blob, retry=_retry())
+        while token is not None:
+            token, _, _ = new.rewrite(blob, token=token, retry=_retry())
+
+
+def delete(addresses: Iterable[str]) -> None:
+    """Deletes objects; those that are gone already are passed over."""
+    from google.api_core.exceptions import NotFound
+
+    for address in addresses:
+        bucket, name = split_address(address)
+        with _said(address), contextlib.suppress(NotFound):
+            _client().bucket(bucket).blob(name).delete(retry=_retry())
+
+
+class _Stream:
+    """An object that is being read; what goes wrong is an OSError, as of a file."""
+
+    def __init__(self, reader: Any, address: str) -> None:
+        self._reader = reader
+        self.name = address
+
+    def read(self, size: int = -1, /) -> bytes:
+        try:
+            with _said(self.name):
+                return self._reader.read(size)
+        except TryAgainError as error:
+            raise OSError(str(error)) from error
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def __enter__(self) -> _Stream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@contextlib.contextmanager
+def _said(address: str) -> Iterator[None]:
+    """Turns what the client library raises into errors that say what is to be done."""
+    import requests
+    from google.api_core import exceptions
+    from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
+
+    try:
+        yield
+    except exceptions.NotFound as error:
+        if "bucket" in str(error).lower() and "No such object" not in str(error):
+            raise DataError(f"There is no bucket for {address}; name one that exists.") from error
+        raise FileNotFoundError(f"There is no object {address}.") from error
+    except (exceptions.Forbidden, exceptions.Unauthorized) as error:
+        raise DataError(
+            f"Whoever runs this must be allowed to use {address}, and is not; give the account the role Storage Object"
+            " User on the bucket, or sign in as another."
+        ) from error
+    except DefaultCredentialsError as error:
+        raise UsageError(
+            f"To use {address} you must be signed in to Google Cloud, and are not; run `gcloud auth"
+            " application-default login`, or let GOOGLE_APPLICATION_CREDENTIALS name a key."
+        ) from error
+    except (exceptions.GoogleAPICallError, exceptions.RetryError, GoogleAuthError, requests.RequestException) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise TryAgainError(f"Cloud Storage did not answer for {address} ({reason}); run again later.") from error
+
+
+def _described(blob: Any, prefix_characters: int) -> StoredObject:
+    modified = blob.updated or blob.time_created
+    # In whole microseconds, which is what the service tells.
+    modified_ns = round(modified.timestamp() * 1e6) * 1000 if modified else 0
+    return StoredObject(blob.name[prefix_characters:], blob.size or 0, modified_ns, str(blob.generation))
+
+
+def _content_type(name: str) -> str:
+    if name.endswith(".html"):
+        return "text/html; charset=utf-8"
+    return "application/json" if name.endswith((".json", ".jsonl")) else "application/octet-stream"
+
+
+def _retry() -> Any:
+    """Returns how to try again; to write the same bytes to the same name again does no harm."""
+    from google.cloud.storage.retry import DEFAULT_RETRY
+
+    return DEFAULT_RETRY.with_timeout(RETRY_SECONDS)
+
+
+def _client() -> Any:
+    """Returns the client of this process; a forked worker gets one of its own."""
+    return _client_of(os.getpid(), os.environ.get("STORAGE_EMULATOR_HOST", ""))
+
+
+_MAKING = threading.Lock()
+
+
+def _client_of(process: int, emulator: str) -> Any:
+    with _MAKING:
+        return _make_client(process, emulator)
+
+
+@functools.lru_cache(maxsize=2)
+def _make_client(process: int, emulator: str) -> Any:
+    del process, emulator
+    import google.auth.exceptions
+    from google.cloud import storage
+
+    try:
+        # Objects are named with their bucket, so that no project is needed.
+        return storage.Client(project=None)
+    except google.auth.exceptions.DefaultCredentialsError as error:
+        raise UsageError(
+            "To use gs:// addresses you must be signed in to Google Cloud, and are not; run `gcloud auth"
+            " application-default login`, or let GOOGLE_APPLICATION_CREDENTIALS name a key."
+        ) from error

@@ -1,0 +1,148 @@
+"""Places: a directory of this machine and one in Cloud Storage behave alike."""
+
+import pytest
+
+from beam_jobs import cloud_storage, places
+from model.errors import DataError, TryAgainError, UsageError
+
+
+@pytest.fixture(params=["local", "remote"])
+def root(request, tmp_path):
+    if request.param == "local":
+        return str(tmp_path / "root")
+    request.getfixturevalue("bucket")
+    return "gs://speech/root"
+
+
+def test_what_is_written_is_found_and_read(root):
+    places.write_bytes(places.join(root, "a", "b.txt"), b"one")
+    places.write_json(places.join(root, "c.json"), {"x": [1, None]})
+    with places.new_file(places.join(root, "a", "d")) as temporary:
+        temporary.write_bytes(b"three")
+    assert [(entry.path, entry.size_bytes) for entry in places.list_tree(root)] == [
+        ("a/b.txt", 3), ("a/d", 5), ("c.json", 33),
+    ]  # fmt: skip
+    assert places.list_names(root) == ["c.json"]
+    assert places.list_names(places.join(root, "a")) == ["b.txt", "d"]
+    assert places.list_directories(root) == ["a"]
+    assert places.read_bytes(places.join(root, "a", "b.txt")) == b"one"
+    assert places.read_json(places.join(root, "c.json")) == {"x": [1, None]}
+    with places.open_stream(places.join(root, "a", "d")) as stream:
+        assert (stream.read(2), stream.read(100), stream.read(1)) == (b"th", b"ree", b"")
+    assert places.is_file(places.join(root, "c.json"))
+    assert not places.is_file(places.join(root, "a"))
+    assert places.is_directory(places.join(root, "a"))
+    assert not places.is_directory(places.join(root, "nowhere"))
+    assert places.name_of(places.join(root, "a", "d")) == "d"
+
+
+def test_a_file_that_is_not_finished_is_not_there(root):
+    def break_off(temporary):
+        temporary.write_bytes(b"half")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), places.new_file(places.join(root, "x")) as temporary:
+        break_off(temporary)
+    assert not places.is_file(places.join(root, "x"))
+    assert not places.list_names(root)
+
+
+@pytest.mark.parametrize("other", ["local", "remote"])
+def test_a_directory_is_moved_with_all_that_is_in_it(root, other, tmp_path, bucket):
+    target = str(tmp_path / "target") if other == "local" else "gs://speech/target"
+    places.write_bytes(places.join(root, "a", "b"), b"new")
+    places.write_bytes(places.join(target, "stale"), b"old")
+    places.move_tree(root, target)
+    assert [entry.path for entry in places.list_tree(target)] == ["a/b"]
+    assert places.read_bytes(places.join(target, "a/b")) == b"new"
+    assert not places.is_directory(root)
+
+
+def test_what_is_missing_is_told(root):
+    missing = places.join(root, "nothing")
+    with pytest.raises(FileNotFoundError):
+        places.read_bytes(missing)
+    assert places.list_names(missing) == []
+    assert places.list_directories(missing) == []
+    places.remove(missing)
+    places.remove_tree(missing)
+    assert places.stamps([missing]) == ["missing"]
+
+
+def test_a_stamp_changes_with_its_file(root):
+    files = [places.join(root, "a"), places.join(root, "b", "c")]
+    for file in files:
+        places.write_bytes(file, b"1")
+    before = places.stamps([*files, places.join(root, "d")])
+    places.write_bytes(files[1], b"22")
+    after = places.stamps([*files, places.join(root, "d")])
+    assert (before[0], before[2]) == (after[0], "missing")
+    assert before[1] != after[1]
+    assert after[1].startswith("2\0")
+
+
+def test_an_output_must_be_new_or_an_earlier_one(root):
+    source = places.join(root, "source")
+    places.require_free(places.join(root, "out"), "MARKER", source)
+    places.write_bytes(places.join(root, "out", "foreign"), b"x")
+    with pytest.raises(UsageError, match="must be new, empty or an earlier output of this command"):
+        places.require_free(places.join(root, "out"), "MARKER", source)
+    places.write_bytes(places.join(root, "out", "MARKER"), b"x")
+    places.require_free(places.join(root, "out"), "MARKER", source)
+    with pytest.raises(UsageError, match="must be another place than the source"):
+        places.require_free(source, "MARKER", source)
+
+
+def test_places_have_one_form(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert places.absolute("x/../y") == str(tmp_path / "y")
+    assert places.absolute("gs://bucket/a/b/") == "gs://bucket/a/b"
+    assert places.absolute("gs://bucket") == "gs://bucket"
+    with pytest.raises(UsageError, match="must be a path of this machine or a gs:// address, not 's3://x/y'"):
+        places.absolute("s3://x/y")
+    with pytest.raises(UsageError, match="must be gs://<bucket>/<name>, not 'gs:///x'"):
+        places.absolute("gs:///x")
+
+
+def test_links_to_directories_are_followed_and_loops_are_not(tmp_path):
+    (tmp_path / "real" / "deep").mkdir(parents=True)
+    (tmp_path / "real" / "deep" / "file").write_bytes(b"x")
+    (tmp_path / "real" / "deep" / "loop").symlink_to(tmp_path / "real")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "link").symlink_to(tmp_path / "real")
+    assert [entry.path for entry in places.list_tree(str(tmp_path / "root"))] == ["link/deep/file"]
+    (tmp_path / "root" / "dangling").symlink_to("nowhere")
+    with pytest.raises(DataError, match="must be readable, and .*dangling is not: No such file"):
+        places.list_tree(str(tmp_path / "root"))
+
+
+def test_a_bucket_that_is_not_there_is_named(bucket):
+    with pytest.raises((DataError, FileNotFoundError), match="gs://no-such-bucket"):
+        places.list_tree("gs://no-such-bucket/x")
+
+
+def test_a_storage_that_does_not_answer_may_be_tried_again(monkeypatch):
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
+    monkeypatch.setattr(cloud_storage, "RETRY_SECONDS", 0.1)
+    with pytest.raises(TryAgainError, match="Cloud Storage did not answer for gs://speech/x"):
+        places.read_bytes("gs://speech/x")
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "message"),
+    [
+        (403, DataError, "must be allowed to use gs://speech/x, and is not; give the account the role"),
+        (401, DataError, "must be allowed to use gs://speech/x"),
+        (400, TryAgainError, "did not answer for gs://speech/x"),
+    ],
+)
+def test_refusals_are_said_in_one_sentence(bucket, monkeypatch, status, error, message):
+    from google.api_core.exceptions import from_http_status
+
+    class Refusing:
+        def bucket(self, _):
+            raise from_http_status(status, "no")
+
+    monkeypatch.setattr(cloud_storage, "_client", Refusing)
+    with pytest.raises(error, match=message):
+        places.read_bytes("gs://speech/x")
