@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from model.containers import AudioError, check_flac, check_whole
+from model.containers import AudioError, check_whole
 
 __all__ = [
     "SAMPLE_RATE_HZ",
@@ -35,11 +35,10 @@ VARIANCE_EPSILON = 1e-7
 
 _FULL_SCALE = 32768.0
 _LFS_POINTER = b"version https://git-lfs"
-_FLAC_MAGIC = b"fLaC"
-# The signature and STREAMINFO, and a little more.
-_HEAD_BYTES = 64
 # What `read_any_pcm16` reads. libsndfile knows more, but not whether those are whole.
 _FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3")
+# What `read_pcm16` reads.
+_EXACT_FORMATS = ("FLAC", "WAV", "WAVEX")
 _MIN_RATE_HZ, _MAX_RATE_HZ = 4_000, 384_000
 _MAX_CHANNELS = 16
 # What libsndfile says of a FLAC whose header does not tell its length.
@@ -68,36 +67,41 @@ class Sound(NamedTuple):
     saturated_samples: int
 
 
-def read_pcm16(source: str | os.PathLike[str] | bytes, name: str = "") -> tuple[np.ndarray[Any, Any], int]:
+def read_pcm16(
+    source: str | os.PathLike[str] | bytes, name: str = "", max_samples: int | None = None
+) -> tuple[np.ndarray[Any, Any], int]:
     """Reads a file of 16-bit sound exactly.
 
     A FLAC is checked against the number of samples and the MD5 of them that its header holds, as `flac --test` does.
 
     Args:
-      source: A file that libsndfile reads, of one channel: its path, or its content.
+      source: A FLAC or a WAV of one channel: its path, or its content.
       name: What messages call it; the path, where nothing is given.
+      max_samples: Longer sound is refused before it is decoded: an hour of silence is a small FLAC. None: no limit.
 
     Returns:
       int16 `[samples]`, and the sample rate in Hz.
 
     Raises:
-      AudioError: the file is no such sound, is damaged, or has several channels.
+      AudioError: the file is no such sound, is damaged, is too long, or has several channels.
     """
     import soundfile
 
     name = name or _name(source)
     with _open(source, name) as stream:
         with _decoding(name), soundfile.SoundFile(_handle(stream), closefd=False) as file:
-            rate_hz, channels, subtype = file.samplerate, file.channels, file.subtype
+            frames, rate_hz, channels, subtype = file.frames, file.samplerate, file.channels, file.subtype
+            if file.format not in _EXACT_FORMATS:
+                raise AudioError(f"{name} must be FLAC or WAV, and is {file.format}; convert it first.")
             if channels != 1:
                 raise AudioError(f"{name} must have one channel, and has {channels}; mix it down first.")
             if subtype != "PCM_16":
                 raise AudioError(f"{name} must have 16-bit samples, and has {subtype}; convert it first.")
+            _check_length_is_known(name, frames)
+            if max_samples is not None and frames > max_samples:
+                raise AudioError(f"{name} must have {max_samples} samples at most, and has {frames}; cut it.")
             samples = file.read(dtype="int16")
-        stream.seek(0)
-        head = stream.read(_HEAD_BYTES)
-    if head.startswith(_FLAC_MAGIC):
-        check_flac(name, head, samples)
+        check_whole(name, file.format, stream, samples)
     return samples, rate_hz
 
 
@@ -244,12 +248,16 @@ def _check_kind(name: str, file: Any) -> None:
         raise AudioError(f"{name} must have {_MAX_CHANNELS} channels at most, and has {file.channels}; mix it down.")
 
 
-def _check_length(name: str, frames: int, rate_hz: int, max_samples: int | None) -> None:
+def _check_length_is_known(name: str, frames: int) -> None:
     if frames == _UNKNOWN_FRAMES:
         raise AudioError(
             f"{name} must say in its header how long it is, and does not: it was written into a pipe; write it again,"
             " to a file."
         )
+
+
+def _check_length(name: str, frames: int, rate_hz: int, max_samples: int | None) -> None:
+    _check_length_is_known(name, frames)
     # As soxr rounds, one sample more or less.
     samples = frames * SAMPLE_RATE_HZ // rate_hz
     if max_samples is not None and samples > max_samples:

@@ -155,7 +155,7 @@ def _read(source: str | bytes | None, reference: Reference, settings: IngestSett
             samples = read_any_pcm16(source, reference.path, settings.max_samples).samples
             rate_hz = SAMPLE_RATE_HZ
         else:
-            samples, rate_hz = read_pcm16(source, reference.path)
+            samples, rate_hz = read_pcm16(source, reference.path, settings.max_samples)
     except AudioError as error:
         return _reject(reference, str(error))
     if rate_hz != settings.sample_rate_hz:

@@ -79,11 +79,11 @@ def test_a_killed_job_goes_on_in_cloud_storage(remote, expected, monkeypatch):
     read = shards.read_pcm16
     heard = []
 
-    def killed_at_the_seventh(source, name):
-        heard.append(name)
+    def killed_at_the_seventh(source, *rest):
+        heard.append(rest[0])
         if len(heard) == 7:
             raise KeyboardInterrupt
-        return read(source, name)
+        return read(source, *rest)
 
     monkeypatch.setattr(shards, "read_pcm16", killed_at_the_seventh)
     with pytest.raises(BaseException):  # noqa: B017, PT011 — Beam decides what becomes of an interrupt
@@ -92,7 +92,7 @@ def test_a_killed_job_goes_on_in_cloud_storage(remote, expected, monkeypatch):
     finished = [entry.path for entry in places.list_tree("gs://speech/staging") if "/Split-" in entry.path]
     assert 0 < len(finished) < 6
     again = []
-    monkeypatch.setattr(shards, "read_pcm16", lambda source, name: again.append(name) or read(source, name))
+    monkeypatch.setattr(shards, "read_pcm16", lambda source, *rest: again.append(rest[0]) or read(source, *rest))
     ingest(remote, "gs://speech/out", "gs://speech/staging", SETTINGS)
     assert content("gs://speech/out") == expected
     assert 0 < len(again) < 12

@@ -119,7 +119,7 @@ def test_a_killed_job_goes_on_with_the_shards_that_it_finished(corpus, tmp_path,
     import beam_jobs.librispeech.shards as writing
 
     read = writing.read_pcm16
-    monkeypatch.setattr(writing, "read_pcm16", lambda path, name: heard.append(path) or read(path, name))
+    monkeypatch.setattr(writing, "read_pcm16", lambda path, *rest: heard.append(path) or read(path, *rest))
     ingest(corpus, tmp_path / "out", tmp_path / "staging", IngestSettings())
     assert digests(tmp_path / "out") == digests(tmp_path / "whole")
     already = sum(len(list(read_utterances([str(p)]))) for p in shards(tmp_path / "out") if p.name in
@@ -232,7 +232,7 @@ def test_rate_channels_and_length_are_checked(corpus, tone, tmp_path):
         "101-7-0000": "Its rate must be 16000 Hz, and is 8000 Hz.",
         "101-7-0001": "train-a/101/7/101-7-0001.flac must have one channel, and has 2; mix it down first.",
         "101-7-0002": "It must have 400 samples at least, and has 320.",
-        "102-7-0000": "It must have 560000 samples at most, and has 576000.",
+        "102-7-0000": "train-a/102/7/102-7-0000.flac must have 560000 samples at most, and has 576000; cut it.",
         "102-7-0001": "train-a/102/7/102-7-0001.flac must have 16-bit samples, and has PCM_24; convert it first.",
     }
 
