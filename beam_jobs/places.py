@@ -6,11 +6,13 @@ A place is a text: a path, or `gs://<bucket>/<name>`. This module alone knows th
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import json
 import os
 import posixpath
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -66,6 +68,11 @@ def join(place: str, *parts: str) -> str:
 def name_of(place: str) -> str:
     """Returns the last part of a place."""
     return posixpath.basename(place.rstrip("/")) if is_remote(place) else Path(place).name
+
+
+def printable(text: str) -> str:
+    """Returns a name as messages show it, on one line: what cannot be printed, or is no UTF-8, is escaped."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def is_file(place: str) -> bool:
@@ -137,7 +144,7 @@ def _walk(directory: str, prefix: str, above: set[tuple[int, int]]) -> Iterator[
 
 def _unreadable(path: str, error: OSError) -> DataError:
     return DataError(
-        f"Every file of a corpus must be readable, and {path} is not: {error.strerror}; mend or remove it."
+        f"Every file of a corpus must be readable, and {printable(path)} is not: {error.strerror}; mend or remove it."
     )
 
 
@@ -163,17 +170,31 @@ def _bucket(address: str) -> str:
 
 
 def _local_stamp(path: Path) -> str:
-    status = path.stat() if path.is_file() else None
-    return f"{status.st_size}\0{status.st_mtime_ns}" if status else _MISSING
+    try:
+        status = path.stat()
+    except OSError:
+        # Not only where there is none: a name may be too long for the file system, or behind a closed directory.
+        return _MISSING
+    return f"{status.st_size}\0{status.st_mtime_ns}" if stat.S_ISREG(status.st_mode) else _MISSING
 
 
 def read_bytes(place: str) -> bytes:
     """Returns the content of a file.
 
     Raises:
-      OSError: it cannot be read.
+      OSError: it cannot be read, or is a pipe or a device.
     """
-    return cloud_storage.read_bytes(place) if is_remote(place) else Path(place).read_bytes()
+    if is_remote(place):
+        return cloud_storage.read_bytes(place)
+    with open(place, "rb", opener=_open_at_once) as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is a pipe or a device", place)
+        return stream.read()
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # A pipe without a writer would be waited for, for ever.
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def read_json(place: str) -> Any:

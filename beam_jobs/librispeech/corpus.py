@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from model.errors import DataError, UsageError
 
 TRAIN, VALIDATION = "train", "validation"
 _PREFIXES = (("train", TRAIN), ("dev", VALIDATION), ("test", ""))
+SOUND_SUFFIX, TRANSCRIPTS_SUFFIX = ".flac", ".trans.txt"
 _SPEAKERS_FILE = "SPEAKERS.TXT"
+# A split becomes the directory Split-<name> and a name in TFX's metadata.
+_SPLIT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 # Of a file: subset, speaker, chapter and its name.
 _DEPTH = 4
 _SOUND_SUFFIXES = (".flac", ".wav", ".mp3", ".ogg", ".opus", ".m4a")
@@ -92,32 +96,40 @@ def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None
     by_directory: dict[str, Chapter] = {}
     utterances = 0
     stray: list[str] = []
+    directories: dict[str, str] = {}
+    doubles: list[tuple[str, str, str]] = []
     for file in files:
         parts = file.path.split("/")
         split = _split(parts[0], chosen) if len(parts) > 1 else None
         if split is None:
             continue
         is_placed = len(parts) == _DEPTH
-        if file.path.lower().endswith(_SOUND_SUFFIXES) and not (is_placed and file.path.endswith(".flac")):
-            # Sound that lies at another depth, or is of another kind, would be left out without a word.
+        if _is_stray(file, is_placed):
             stray.append(file.path)
         if not is_placed:
             continue
-        directory_name = file.path.rpartition("/")[0]
+        digest.update(f"{file.path}\0{file.size_bytes}\0{file.modified_ns}\n".encode(errors="surrogateescape"))
+        if not file.path.lower().endswith((SOUND_SUFFIX, TRANSCRIPTS_SUFFIX)):
+            continue
+        directory_name, _, name = file.path.rpartition("/")
+        subset, speaker_id, chapter_id, _ = parts
         if directory_name not in by_directory:
-            subset, speaker_id, chapter_id, _ = parts
+            _check_names(root, directory_name, split)
             by_directory[directory_name] = Chapter(
                 directory_name, subset, speaker_id, chapter_id, genders.get(speaker_id, ""), split
             )
-        utterances += file.path.endswith(".flac")
-        digest.update(f"{file.path}\0{file.size_bytes}\0{file.modified_ns}\n".encode(errors="surrogateescape"))
+        if name.endswith(SOUND_SUFFIX):
+            utterances += 1
+            if name.startswith(f"{speaker_id}-{chapter_id}-"):
+                other = directories.setdefault(name, directory_name)
+                doubles += [(name, other, directory_name)] * (other != directory_name)
     found = list(by_directory.values())
     _require_subsets(root, found, chosen)
     if stray:
         more = f" and {len(stray) - 1} more" if len(stray) > 1 else ""
         raise DataError(
-            f"Sound in a corpus must lie as {_LAYOUT}, and this does not: {stray[0]}{more}, in {root}; move it, convert"
-            " it or remove it."
+            f"Sound and transcripts in a corpus must lie as {_LAYOUT}, and this does not:"
+            f" {places.printable(stray[0])}{more}, in {root}; move it, convert it or remove it."
         )
     if utterances == 0:
         raise DataError(
@@ -129,6 +141,7 @@ def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None
         found = _with_validation(found, chosen.validation_speaker_fraction)
     chapters = tuple(found)
     _check_speakers(chapters)
+    _check_doubles(root, doubles, {chapter.directory: chapter.split for chapter in chapters})
     splits: dict[str, set[str]] = {}
     for chapter in chapters:
         splits.setdefault(chapter.split, set()).add(chapter.subset)
@@ -174,6 +187,28 @@ def _files(directory: str) -> tuple[str, list[places.Entry]]:
     return root, places.list_tree(root)
 
 
+def _is_stray(file: places.Entry, is_placed: bool) -> bool:
+    """Tells whether a file lies at another depth, or is of another kind, and would be left out without a word."""
+    name = file.path.lower()
+    if name.endswith(_SOUND_SUFFIXES):
+        return not (is_placed and file.path.endswith(SOUND_SUFFIX))
+    return name.endswith(TRANSCRIPTS_SUFFIX) and not is_placed and file.size_bytes > 0
+
+
+def _check_names(root: str, directory: str, split: str) -> None:
+    """Checks that the names of a chapter's directories can stand in records, and its split's in TFX's metadata."""
+    if not directory.isprintable():
+        raise DataError(
+            f"The directories of a corpus must have names in UTF-8 that can be printed, and that of"
+            f" {places.printable(directory)} in {root} cannot; rename it."
+        )
+    if not _SPLIT_NAME.fullmatch(split):
+        raise DataError(
+            f"A subset whose name begins with 'test' must have a name of letters, digits, '.', '_' and '-', 64 at most,"
+            f" and {split!r} in {root} has another; rename it, or name its split in ingest.splits."
+        )
+
+
 def _require_subsets(root: str, chapters: list[Chapter], settings: IngestSettings) -> None:
     there = {chapter.subset for chapter in chapters}
     missing = sorted({*settings.subsets, *settings.splits} - there)
@@ -199,8 +234,15 @@ def _split(subset: str, settings: IngestSettings) -> str | None:
 def _genders(root: str, files: list[places.Entry]) -> dict[str, str]:
     if not any(file.path == _SPEAKERS_FILE for file in files):
         return {}
+    try:
+        table = places.read_bytes(places.join(root, _SPEAKERS_FILE)).decode(errors="replace")
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(
+            f"{_SPEAKERS_FILE} must be a file that can be read, and that in {root} is not: {reason}; mend or remove it."
+        ) from error
     genders: dict[str, str] = {}
-    for line in places.read_bytes(places.join(root, _SPEAKERS_FILE)).decode(errors="replace").splitlines():
+    for line in table.splitlines():
         fields = [field.strip() for field in line.split("|")]
         if not line.startswith(";") and len(fields) >= 2 and fields[1] in ("F", "M"):
             genders[fields[0]] = fields[1]
@@ -231,4 +273,17 @@ def _check_speakers(chapters: tuple[Chapter, ...]) -> None:
             raise DataError(
                 f"Splits must share no speaker, and speaker {chapter.speaker_id} is in {other} and in {chapter.split};"
                 " leave one of the subsets out, or one of the speaker's directories."
+            )
+
+
+def _check_doubles(root: str, doubles: list[tuple[str, str, str]], splits: Mapping[str, str]) -> None:
+    """Checks that no id is in two splits. Within one, the job rejects the second; between two, nobody would see both.
+
+    It takes names such as speaker 1, chapter 2-3 and speaker 1-2, chapter 3.
+    """
+    for name, one, two in doubles:
+        if splits[one] != splits[two]:
+            raise DataError(
+                f"An utterance must be in one split, and {name} is in {splits[one]} ({one}) and in {splits[two]}"
+                f" ({two}) of {root}; rename one of the directories and what is in it, or leave it out."
             )

@@ -26,6 +26,7 @@ import dataclasses
 import posixpath
 from collections.abc import Callable, Iterable, Sequence
 
+from beam_jobs import places
 from beam_jobs.librispeech import manifest_fields as fields
 from beam_jobs.librispeech.manifest_fields import LineError
 from beam_jobs.librispeech.manifest_lines import columns_of, fields_of, without_mark
@@ -249,7 +250,7 @@ def _require_new(field: str, key: str, value: str, number: int, seen: dict[str, 
 def _fault(number: int, found: dict[str, str], reason: str) -> ManifestFault:
     def told(field: str) -> str:
         # What is wrong may be the name itself: it must be fit to be written into a list of rejects.
-        return found.get(field, "")[:_SHOWN_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
+        return places.printable(found.get(field, "")[:_SHOWN_CHARACTERS])
 
     audio = told("audio")
     return ManifestFault(number, told("id") or audio or f"line-{number}", audio, reason)

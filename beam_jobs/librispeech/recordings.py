@@ -36,7 +36,7 @@ class Recordings:
     @property
     def subset(self) -> str:
         """What the records call the subset: the manifest's name without its suffix."""
-        return PurePosixPath(self.manifest).stem
+        return places.printable(PurePosixPath(self.manifest).stem)
 
 
 def inspect_recordings(manifest: str, settings: IngestSettings) -> CorpusSummary:
@@ -69,13 +69,13 @@ def read_recordings(part: Recordings, settings: IngestSettings) -> list[Referenc
     results: list[Reference | Reject] = []
     for outcome in _parse(part.manifest, settings)[1]:
         if isinstance(outcome, ManifestFault):
-            place = outcome.audio or f"{places.name_of(part.manifest)}:{outcome.line}"
+            place = outcome.audio or f"{places.printable(places.name_of(part.manifest))}:{outcome.line}"
             results.append(Reject(outcome.utterance_id, place, outcome.reason, ""))
         else:
             results.append(
                 Reference(
                     utterance_id=outcome.utterance_id,
-                    path=location(part.manifest, outcome.audio),
+                    path=outcome.audio,
                     speaker_id=outcome.speaker_id,
                     chapter_id="",
                     gender=outcome.gender,

@@ -7,7 +7,8 @@ import hashlib
 from collections.abc import Callable
 
 from beam_jobs import places
-from beam_jobs.librispeech.corpus import Chapter
+from beam_jobs.librispeech.corpus import SOUND_SUFFIX, TRANSCRIPTS_SUFFIX, Chapter
+from beam_jobs.librispeech.manifest_fields import shown
 from model.text import normalise_english
 
 # What the normal forms are made of, so that a vocabulary can be checked before anything is trained.
@@ -15,6 +16,7 @@ LETTERS = {"english": "ABCDEFGHIJKLMNOPQRSTUVWXYZ' "}
 NORMALISERS: dict[str, Callable[[str], str]] = {"english": normalise_english}
 # The longest line of LibriSpeech has fewer than 600 characters; one beyond this is no transcript.
 _MAX_TRANSCRIPT_CHARACTERS = 5_000
+_MAX_ID_CHARACTERS = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Reference:
 
     Attributes:
       utterance_id: As its file is called, or its manifest calls it.
-      path: Of its audio: below the corpus's root, or absolute.
+      path: Of its audio: below the corpus's root, or as its manifest has it.
       speaker_id: Who speaks.
       chapter_id: In which recording; empty where there are no chapters.
       gender: `F`, `M`, or empty where unknown.
@@ -67,34 +69,22 @@ class Reject:
 
 def read_references(root: str, chapter: Chapter, normaliser: str) -> list[Reference | Reject]:
     """Returns a reference or a reject for every file of sound and every line of a transcript of a chapter."""
-    directory = places.join(root, chapter.directory)
-    files = places.list_names(directory)
-    prefix = f"{chapter.speaker_id}-{chapter.chapter_id}"
-    transcripts_path = f"{chapter.directory}/{prefix}.trans.txt"
-    outcomes: list[Reference | Reject] = []
-    transcripts: dict[str, str] = {}
-    for number, line in enumerate(_lines(directory, f"{prefix}.trans.txt", files), start=1):
-        utterance_id, _, raw = line.partition(b" ")
-        name = utterance_id.decode("utf-8", errors="replace")
-        fault = _fault_of_line(name, raw, prefix)
-        if name in transcripts:
-            fault = "its transcript stands twice"
-        if fault:
-            outcomes.append(
-                Reject(name[:200], f"{transcripts_path}:{number}", f"In line {number}, {fault}.", chapter.split)
-            )
-            continue
-        transcripts[name] = raw.decode("utf-8")
-    sounds = {name.removesuffix(".flac") for name in files if name.endswith(".flac")}
-    told = {outcome.utterance_id for outcome in outcomes}
+    files = places.list_names(places.join(root, chapter.directory))
+    transcripts, rejects = _read_transcripts(root, chapter, files)
+    outcomes: list[Reference | Reject] = list(rejects.values())
+    # Sound whose line was rejected is not rejected a second time.
+    told = {name for name, _ in rejects}
+    sounds = {name.removesuffix(SOUND_SUFFIX) for name in files if name.endswith(SOUND_SUFFIX)}
+    transcripts_path = f"{chapter.directory}/{_transcripts_name(chapter)}"
     normalise = NORMALISERS[normaliser]
     for name in sorted(transcripts.keys() | sounds):
-        audio = f"{chapter.directory}/{name}.flac"
+        audio = f"{chapter.directory}/{name}{SOUND_SUFFIX}"
         if name not in sounds:
             outcomes.append(Reject(name, transcripts_path, "It has a transcript and no audio.", chapter.split))
         elif name not in transcripts:
             if name not in told:
-                outcomes.append(Reject(name, audio, "It has audio and no transcript.", chapter.split))
+                reason = "It has audio and no transcript."
+                outcomes.append(Reject(places.printable(name), places.printable(audio), reason, chapter.split))
         elif not (transcript := normalise(transcripts[name])):
             outcomes.append(Reject(name, transcripts_path, "Its transcript holds no word.", chapter.split))
         else:
@@ -113,15 +103,58 @@ def read_references(root: str, chapter: Chapter, normaliser: str) -> list[Refere
     return outcomes
 
 
-def _lines(directory: str, name: str, files: list[str]) -> list[bytes]:
-    if name not in files:
-        return []
-    return [line for line in places.read_bytes(places.join(directory, name)).splitlines() if line.strip()]
+def _read_transcripts(
+    root: str, chapter: Chapter, files: list[str]
+) -> tuple[dict[str, str], dict[tuple[str, str], Reject]]:
+    """Returns the transcripts of a chapter by id, and the rejects by id and place; there, an id is as files are named.
+
+    Transcripts in a file of another name are nobody's; each of its lines is a reject.
+    """
+    transcripts: dict[str, str] = {}
+    rejects: dict[tuple[str, str], Reject] = {}
+    own = _transcripts_name(chapter)
+    for file in files:
+        if not file.lower().endswith(TRANSCRIPTS_SUFFIX):
+            continue
+        path = f"{chapter.directory}/{places.printable(file)}"
+        try:
+            lines = places.read_bytes(places.join(root, chapter.directory, file)).splitlines()
+        except OSError as error:
+            reason = f"Transcripts must be in a file that can be read: {error.strerror or error}."
+            rejects["", path] = Reject(places.printable(file), path, reason, chapter.split)
+            continue
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            utterance_id, _, raw = line.partition(b" ")
+            name = utterance_id.decode("utf-8", errors="surrogateescape")
+            if file != own:
+                fault = f"transcripts must be in {own}, and this is {shown(file)}"
+            elif name in transcripts:
+                fault = "its transcript stands twice"
+            else:
+                fault = _fault_of_line(name, raw, chapter)
+            if fault:
+                place = f"{path}:{number}"
+                told_id = places.printable(name[:_MAX_ID_CHARACTERS])
+                rejects[name, place] = Reject(told_id, place, f"In line {number}, {fault}.", chapter.split)
+            else:
+                transcripts[name] = raw.decode("utf-8")
+    return transcripts, rejects
 
 
-def _fault_of_line(name: str, raw: bytes, prefix: str) -> str:
-    if not name.startswith(f"{prefix}-") or "/" in name or len(name) > 200:
-        return f"the id must begin with {prefix}-, and is {name[:60]!r}"
+def _transcripts_name(chapter: Chapter) -> str:
+    return f"{chapter.speaker_id}-{chapter.chapter_id}{TRANSCRIPTS_SUFFIX}"
+
+
+def _fault_of_line(name: str, raw: bytes, chapter: Chapter) -> str:
+    prefix = f"{chapter.speaker_id}-{chapter.chapter_id}"
+    if not name.startswith(f"{prefix}-"):
+        return f"the id must begin with {prefix}-, and is {shown(name)}"
+    if len(name) > _MAX_ID_CHARACTERS:
+        return f"the id must have {_MAX_ID_CHARACTERS} characters at most, and has {len(name)}"
+    if "/" in name or not name.isprintable():
+        return f"the id must have no slashes and no control characters, and is {shown(name)}"
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from beam_jobs import places
+from beam_jobs.librispeech.manifest import location
 from beam_jobs.librispeech.profile import Profile
 from beam_jobs.librispeech.record_file import RecordFile
 from beam_jobs.librispeech.references import Reference, Reject
@@ -123,7 +124,7 @@ def _sources(root: str, references: list[Reference]) -> Iterator[tuple[Reference
 
     An object takes a while to come, and less to be heard: some are fetched ahead.
     """
-    files = [one.path if one.any_format else places.join(root, one.path) for one in references]
+    files = [location(root, one.path) if one.any_format else places.join(root, one.path) for one in references]
     if not any(map(places.is_remote, files)):
         yield from zip(references, files, strict=True)
         return
