@@ -193,6 +193,7 @@ def _collect(
             "profile": profiles[-1].summary(),
         }
     written = sum(split["utterances"] for split in splits.values())
+    rejects.sort(key=lambda reject: (reject["utterance_id"], reject["path"]))
     if read != written + len(rejects):
         raise DataError(
             f"Every utterance must be written or rejected: {read} were read, {written} written and {len(rejects)}"
@@ -200,12 +201,15 @@ def _collect(
         )
     for name, split in splits.items():
         if not split["utterances"] and len(rejects) <= settings.max_reject_fraction * read:
-            raise DataError(f"The split {name} must hold an utterance, and all of its utterances were rejected.")
-    rejects.sort(key=lambda reject: (reject["utterance_id"], reject["path"]))
+            own = [reject for reject in rejects if reject["split"] == name]
+            raise DataError(
+                f"The split {name} must hold an utterance, and all of its utterances were rejected"
+                f" ({_first(own)}); mend one of them at least."
+            )
     info = {
         "format_version": RECORD_VERSION,
         "corpus": {
-            "root_name": places.name_of(corpus.root),
+            "root_name": places.printable(places.name_of(corpus.root)),
             "fingerprint": corpus.fingerprint,
         },
         "settings": to_mapping(settings),
@@ -257,14 +261,17 @@ def _hours(samples: int, settings: IngestSettings) -> float:
 
 
 def _too_many(rejects: list[dict[str, str]], read: int, limit: float, path: str) -> str:
-    shown = "; ".join(
-        f"{reject['utterance_id']}: {reject['reason'].rstrip('.')}" for reject in rejects[:_SHOWN_REJECTS]
-    )
-    more = f"; and {len(rejects) - _SHOWN_REJECTS} more" if len(rejects) > _SHOWN_REJECTS else ""
     return (
-        f"At most {100 * limit:g} % of the utterances may be rejected, and {len(rejects)} of {read} were ({shown}"
-        f"{more}); mend or remove them (all are listed in {path}), or raise ingest.max_reject_fraction."
+        f"At most {100 * limit:g} % of the utterances may be rejected, and {len(rejects)} of {read} were"
+        f" ({_first(rejects)}); mend or remove them (all are listed in {path}), or raise ingest.max_reject_fraction."
     )
+
+
+def _first(rejects: list[dict[str, str]]) -> str:
+    """Returns the first rejects with their reasons, and how many more there are, as messages show them."""
+    told = [f"{reject['utterance_id']}: {reject['reason'].rstrip('.')}" for reject in rejects[:_SHOWN_REJECTS]]
+    more = len(rejects) - _SHOWN_REJECTS
+    return "; ".join(told + [f"and {more} more"] * (more > 0))
 
 
 def _write_rejects(place: str, rejects: list[dict[str, str]]) -> None:
