@@ -202,10 +202,8 @@ def _collect(
     for name, split in splits.items():
         if not split["utterances"] and len(rejects) <= settings.max_reject_fraction * read:
             own = [reject for reject in rejects if reject["split"] == name]
-            raise DataError(
-                f"The split {name} must hold an utterance, and all of its utterances were rejected"
-                f" ({_first(own)}); mend one of them at least."
-            )
+            told = f"all of its utterances were rejected ({_first(own)})" if own else "it holds none"
+            raise DataError(f"The split {name} must hold an utterance, and {told}; mend one of them, or add one.")
     info = {
         "format_version": RECORD_VERSION,
         "corpus": {
