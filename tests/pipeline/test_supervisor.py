@@ -293,7 +293,7 @@ class TestStartRun:
 
     def test_a_missing_corpus_ends_in_one_sentence_and_a_record(self, start, workspace, tmp_path):
         code, screen = start(corpus=str(tmp_path / "nothing"))
-        assert code == 3
+        assert code == 2
         sentence = f"--corpus must be a directory that holds a corpus in LibriSpeech's layout; {tmp_path}/nothing"
         assert f"✗ {sentence}" in screen
         assert "Traceback" not in screen
@@ -301,8 +301,8 @@ class TestStartRun:
         (entry,) = read_runs(workspace)
         assert (entry.state, entry.nodes, entry.verdict) == ("FAILED", (), None)
         assert entry.record.message.startswith(sentence)
-        assert (entry.record.exit_code, entry.record.request) == (3, RunRequest())
-        assert "DataError" in RunDirectory(workspace.runs_dir / entry.run_id).log_file.read_text()
+        assert (entry.record.exit_code, entry.record.request) == (2, RunRequest())
+        assert "UsageError" in RunDirectory(workspace.runs_dir / entry.run_id).log_file.read_text()
         assert not workspace.metadata_file.exists()
 
     def test_a_workspace_that_is_in_use_is_refused_and_nothing_is_written(self, start, workspace):
