@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import resource
 import shutil
@@ -41,15 +40,17 @@ def main() -> None:
     import tensorflow as tf  # noqa: F401 — its import is no part of the work
 
     from beam_jobs.librispeech import IngestSettings
-    from beam_jobs.librispeech.ingest import direct_pipeline, ingest
+    from beam_jobs.engines import direct_flags, pipelines
+    from beam_jobs.librispeech.ingest import ingest
 
     shutil.rmtree(output, ignore_errors=True)
-    workers = functools.partial(direct_pipeline, 2 if kind == "workers" else 1)
+    flags = direct_flags(2 if kind == "workers" else 1)
     start, start_cpu = time.perf_counter(), time.process_time()
     if kind == "bare":
         bare(corpus, output)
     else:
-        ingest(corpus, output, output.with_name("staging"), IngestSettings(), workers)
+        with pipelines(flags) as make_pipeline:
+            ingest(corpus, output, output.with_name("staging"), IngestSettings(), make_pipeline)
     measured = {"seconds": time.perf_counter() - start, "cpu_seconds": time.process_time() - start_cpu}
     written = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     # Linux counts in KiB.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib.util
 import json
 import os
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -254,29 +256,65 @@ def ingest(
     output: Annotated[
         str, typer.Option(metavar="DIR", help="Where the records are written: a directory, or a gs:// address.")
     ],
+    beam_flags: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="BEAM_FLAG",
+            help="After --, flags of Beam: --runner=DataflowRunner --project=… --region=… --temp_location=gs://…",
+            show_default=False,
+        ),
+    ] = None,
     workers: Annotated[
         int, typer.Option(min=1, help="Processes that decode; more than one takes half a minute to start.")
     ] = 1,
+    config: Annotated[
+        str, typer.Option(help="The configuration whose ingest settings are taken: splits, limits, shards.")
+    ] = DEFAULT_CONFIG,
+    downloads: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where archives are kept and unpacked: a directory, or a gs:// address. Default: the workspace, or"
+            " beside an output in Cloud Storage.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> int:
-    """Turn a corpus into shards of utterance records: the Beam job alone."""
+    """Turn a corpus into shards of utterance records: the Beam job alone, here or on Dataflow."""
     _require("ingest", "pipeline", "apache_beam")
-    from beam_jobs.librispeech import IngestSettings
+    if beam_flags and workers > 1:
+        raise UsageError("Either --workers or Beam's flags must say what runs the job, not both; leave one out.")
+    from pipeline.config import load_config
+    from pipeline.display import format_seconds
     from pipeline.foreground import shown
 
+    began = time.monotonic()
+    settings = load_config(config).ingest
     with shown(None if as_json else _console(), "Ingest"):
-        from beam_jobs.librispeech.ingest import direct_pipeline
+        from beam_jobs import engines, places
         from beam_jobs.librispeech.ingest import ingest as ingest_corpus
         from beam_jobs.librispeech.obtain import obtain_corpus
 
-        obtained = obtain_corpus(corpus, _workspace(workspace).corpora_dir)
-        settings = IngestSettings(subsets=obtained.subsets)
-        make_pipeline = functools.partial(direct_pipeline, workers)
-        info = ingest_corpus(obtained.root, output, f"{output.rstrip('/')}.staging", settings, make_pipeline)
+        place = output.rstrip("/")
+        if downloads is None:
+            downloads = f"{place}.corpora" if places.is_remote(output) else str(_workspace(workspace).corpora_dir)
+        with engines.pipelines(beam_flags or engines.direct_flags(workers)) as make_pipeline:
+            obtained = obtain_corpus(corpus, downloads)
+            if obtained.subsets:
+                settings = dataclasses.replace(settings, subsets=obtained.subsets)
+            info = ingest_corpus(obtained.root, output, f"{place}.staging", settings, make_pipeline)
     if as_json:
         return _print_json(info)
-    _console().print(f"Wrote {info['written']:,} of {info['read']:,} utterances to {output}.")
+    hours = sum(split["hours"] for split in info["splits"].values())
+    took = format_seconds(time.monotonic() - began)
+    _console().print(
+        f"Wrote {info['written']:,} of {info['read']:,} utterances, {hours:.2f} hours of speech, to {output} in {took}."
+    )
+    if info["rejected"]:
+        were = "was" if info["rejected"] == 1 else "were"
+        told = f"{info['rejected']:,} {were} rejected; each is named, with its reason, in {place}/rejects.jsonl."
+        _console().print(told)
     return 0
 
 

@@ -21,6 +21,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from model.speech_progress import SPEECH_EVENT, SpeechProgress
 from pipeline.doctor import Check
 from pipeline.runs import FINISHED_STATES, NodeEntry, RunEntry
 
@@ -74,6 +75,7 @@ class _Step:
     total: float | None = None
     unit: str = ""
     text: str = ""
+    speech: SpeechProgress = dataclasses.field(default_factory=SpeechProgress)
 
     def progress(self) -> str:
         """Returns how far it is, in words: `430 of 1,000 steps · loss 1.23`."""
@@ -113,6 +115,8 @@ class RunDisplay:
                 refresh_per_second=8,
                 transient=True,
                 redirect_stdout=False,
+                # Whoever shows a run sends what libraries write there to a file.
+                redirect_stderr=False,
             )
 
     def __enter__(self) -> RunDisplay:
@@ -151,6 +155,13 @@ class RunDisplay:
         elif kind == "progress" and self._step is not None:
             self._step.done, self._step.total = event.get("done"), event.get("total")
             self._step.unit, self._step.text = str(event.get("unit", "")), str(event.get("text", ""))
+            self._say_plainly(self._step)
+
+        elif kind == SPEECH_EVENT and self._step is not None:
+            speech = self._step.speech
+            speech.add(event)
+            self._step.done, self._step.total, self._step.unit = speech.done, speech.total, "utterances"
+            self._step.text = speech.words()
             self._say_plainly(self._step)
 
     def fail_current(self) -> None:

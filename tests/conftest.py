@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-pytest_plugins = ["tests.fake_hub", "tests.fake_storage"]
+pytest_plugins = ["tests.fake_dataflow", "tests.fake_hub", "tests.fake_storage"]
 
 
 def pytest_addoption(parser):

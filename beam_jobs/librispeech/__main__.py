@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import json
 import sys
 from collections.abc import Sequence
@@ -14,9 +13,7 @@ from model.errors import W2v2Error
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Writes the records of a corpus and prints what is in them; returns the exit code."""
-    import apache_beam as beam
-    from apache_beam.options.pipeline_options import PipelineOptions
-
+    from beam_jobs import engines
     from beam_jobs.librispeech.ingest import ingest
     from beam_jobs.librispeech.obtain import obtain_corpus
 
@@ -35,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", required=True, help="the directory of the records")
     parser.add_argument("--staging", help="where unfinished work is kept; <output>.staging by default")
     parser.add_argument("--max-reject-fraction", type=float, default=defaults.max_reject_fraction)
-    parser.add_argument("--num-shards-per-split", type=int, default=defaults.num_shards_per_split)
+    parser.add_argument("--num-shards-per-split", type=int, help="files of each split; by its size, if not given")
     arguments, beam_flags = parser.parse_known_args(argv)
     try:
         output = arguments.output.rstrip("/")
@@ -45,13 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             max_reject_fraction=arguments.max_reject_fraction,
             num_shards_per_split=arguments.num_shards_per_split,
         )
-        info = ingest(
-            obtained.root,
-            arguments.output,
-            arguments.staging or f"{output}.staging",
-            settings,
-            functools.partial(beam.Pipeline, options=PipelineOptions(beam_flags)),
-        )
+        with engines.pipelines(beam_flags) as make_pipeline:
+            staging = arguments.staging or f"{output}.staging"
+            info = ingest(obtained.root, arguments.output, staging, settings, make_pipeline)
     except W2v2Error as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

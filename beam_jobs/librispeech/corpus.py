@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import hashlib
 import re
@@ -57,6 +58,7 @@ class CorpusSummary:
       chapters: All chapters, sorted; of own recordings there are none.
       utterances: Files of sound.
       splits: Subsets by TFX split; a split that is carved out of others names theirs.
+      utterances_by_split: Files of sound by split.
       speakers_known: Whether it is known who speaks, so that splits share no speaker.
     """
 
@@ -65,6 +67,7 @@ class CorpusSummary:
     chapters: tuple[Chapter, ...]
     utterances: int
     splits: Mapping[str, tuple[str, ...]]
+    utterances_by_split: Mapping[str, int]
     speakers_known: bool = True
 
 
@@ -94,7 +97,7 @@ def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None
     genders = _genders(root, files)
     digest = hashlib.sha256()
     by_directory: dict[str, Chapter] = {}
-    utterances = 0
+    utterances: collections.Counter[str] = collections.Counter()
     stray: list[str] = []
     directories: dict[str, str] = {}
     doubles: list[tuple[str, str, str]] = []
@@ -109,7 +112,8 @@ def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None
         if not is_placed:
             continue
         digest.update(f"{file.path}\0{file.size_bytes}\0{file.modified_ns}\n".encode(errors="surrogateescape"))
-        if not file.path.lower().endswith((SOUND_SUFFIX, TRANSCRIPTS_SUFFIX)):
+        is_transcripts = file.path.lower().endswith(TRANSCRIPTS_SUFFIX) and file.size_bytes > 0
+        if not is_transcripts and not file.path.endswith(SOUND_SUFFIX):
             continue
         directory_name, _, name = file.path.rpartition("/")
         subset, speaker_id, chapter_id, _ = parts
@@ -119,7 +123,7 @@ def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None
                 directory_name, subset, speaker_id, chapter_id, genders.get(speaker_id, ""), split
             )
         if name.endswith(SOUND_SUFFIX):
-            utterances += 1
+            utterances[directory_name] += 1
             if name.startswith(f"{speaker_id}-{chapter_id}-"):
                 other = directories.setdefault(name, directory_name)
                 doubles += [(name, other, directory_name)] * (other != directory_name)
@@ -131,7 +135,7 @@ def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None
             f"Sound and transcripts in a corpus must lie as {_LAYOUT}, and this does not:"
             f" {places.printable(stray[0])}{more}, in {root}; move it, convert it or remove it."
         )
-    if utterances == 0:
+    if not utterances:
         raise DataError(
             f"A corpus must hold utterances as {_LAYOUT}, the subsets named train*, dev* or test*; {root} holds none."
         )
@@ -143,14 +147,17 @@ def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None
     _check_speakers(chapters)
     _check_doubles(root, doubles, {chapter.directory: chapter.split for chapter in chapters})
     splits: dict[str, set[str]] = {}
+    by_split: collections.Counter[str] = collections.Counter()
     for chapter in chapters:
         splits.setdefault(chapter.split, set()).add(chapter.subset)
+        by_split[chapter.split] += utterances[chapter.directory]
     return CorpusSummary(
         root=root,
         fingerprint=digest.hexdigest(),
         chapters=chapters,
-        utterances=utterances,
+        utterances=by_split.total(),
         splits={split: tuple(sorted(subsets)) for split, subsets in sorted(splits.items())},
+        utterances_by_split=by_split,
     )
 
 
@@ -197,10 +204,11 @@ def _is_stray(file: places.Entry, is_placed: bool) -> bool:
 
 def _check_names(root: str, directory: str, split: str) -> None:
     """Checks that the names of a chapter's directories can stand in records, and its split's in TFX's metadata."""
-    if not directory.isprintable():
+    # Ids begin with the speaker and the chapter, and end at the first blank of a line.
+    if not directory.isprintable() or " " in directory.partition("/")[2]:
         raise DataError(
-            f"The directories of a corpus must have names in UTF-8 that can be printed, and that of"
-            f" {places.printable(directory)} in {root} cannot; rename it."
+            "The directories of a corpus must have names in UTF-8 that can be printed, those of speakers and chapters"
+            f" without blanks, and {places.printable(directory)} in {root} has other names; rename it."
         )
     if not _SPLIT_NAME.fullmatch(split):
         raise DataError(

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
-import errno
+import collections
+import functools
 import hashlib
 import json
-import os
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
 
-from beam_jobs import places
+from beam_jobs import engines, places
 from beam_jobs.librispeech.corpus import CorpusSummary, inspect_corpus
-from beam_jobs.librispeech.page import render_page, summarise_rejects
-from beam_jobs.librispeech.profile import Profile, merge_all
-from beam_jobs.librispeech.published import PUBLISHED
+from beam_jobs.librispeech.page import render_page
 from beam_jobs.librispeech.recordings import Recordings
-from beam_jobs.librispeech.references import Reject
+from beam_jobs.librispeech.results import PLAN_FILE, collect_results, first_rejects
 from beam_jobs.librispeech.settings import IngestSettings
-from beam_jobs.librispeech.shards import RESULTS_DIRECTORY
-from beam_jobs.librispeech.transforms import REJECTED, ReadReferences, WriteShards
-from model.errors import DataError, DiskFullError
-from model.settings import digest, to_mapping
+from beam_jobs.librispeech.transforms import PLANNED, ReadReferences, WritePlan, WriteShards
+from model.errors import DataError
+from model.settings import digest
+from model.speech_progress import announce, report_counted
 from model.storage import disk_full_is_said
 
 INFO_FILE = "dataset_info.json"
@@ -36,8 +31,6 @@ PAGE_FILE = "dataset.html"
 RECORD_VERSION = 2
 
 _SPLIT_PREFIX = "Split-"
-_UNHEARD = "unheard"
-_SHOWN_REJECTS = 3
 
 
 def ingest(
@@ -81,7 +74,7 @@ def ingest(
     staging = places.join(places.absolute(staging_root), staging_name)
     with disk_full_is_said(staging):
         _run(corpus, staging, settings, make_pipeline)
-        rejects, info = _collect(corpus, staging, settings)
+        rejects, info = collect_results(corpus, staging, settings, RECORD_VERSION)
         limit = settings.max_reject_fraction
         if len(rejects) > limit * info["read"]:
             list_of_rejects = places.join(staging, REJECTS_FILE)
@@ -108,168 +101,48 @@ def _publish(
     places.remove_tree(staging)
 
 
-def direct_pipeline(workers: int) -> beam.Pipeline:
-    """Returns a pipeline that runs on this machine: in this process, or in as many worker processes.
-
-    The processes speak the API that Dataflow's workers speak. They take half a minute to start, so that one hour of
-    speech is done sooner without them.
-    """
-    flags = []
-    if workers > 1:
-        flags = ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
-    return beam.Pipeline(options=PipelineOptions(flags))
-
-
 def _key(corpus: CorpusSummary, settings: IngestSettings, code_fingerprint: str) -> str:
     parts = f"{RECORD_VERSION} {corpus.fingerprint} {digest(settings)} {code_fingerprint}"
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
 def _run(corpus: CorpusSummary, staging: str, settings: IngestSettings, make_pipeline: Callable[[], Any]) -> None:
-    total = len(corpus.splits) * settings.num_shards_per_split
-    # The unheard rejects are collected into one small file; its name sorts among the shards' results.
-    unheard = places.join(staging, RESULTS_DIRECTORY, f"{_UNHEARD}.json")
-    places.remove(unheard)
-    try:
-        with make_pipeline() as pipeline:
-            parts = list(corpus.chapters) or [Recordings(corpus.root)]
-            references = (
-                pipeline
-                | "Parts" >> beam.Create(parts, reshuffle=False)
-                | "ReadReferences" >> ReadReferences(corpus.root, settings)
-            )
-            _ = references.references | "WriteShards" >> WriteShards(corpus.root, staging, settings, total)
-            _ = (
-                references[REJECTED]
-                | "CollectRejects" >> beam.combiners.ToList()
-                | "WriteRejects" >> beam.ParDo(_WriteRejects(unheard))
-            )
-    except (RuntimeError, OSError) as error:
-        # A worker's error reaches us as text only.
-        if os.strerror(errno.ENOSPC) in str(error):
-            raise DiskFullError(
-                f"The file system under {staging} is full; free some space there, or choose a place on another disk,"
-                " and run again; finished shards are kept."
-            ) from error
-        raise
+    announce(corpus.utterances)
+    num_shards = {split: settings.num_shards(count) for split, count in corpus.utterances_by_split.items()}
+    plan = places.join(staging, PLAN_FILE)
+    # Of an earlier try.
+    places.remove(plan)
+    pipeline = make_pipeline()
+    parts = list(corpus.chapters) or [Recordings(corpus.root)]
+    references = (
+        pipeline
+        # Reshuffled, so that many workers read the parts.
+        | "Parts" >> beam.Create(parts)
+        | "ReadReferences" >> ReadReferences(corpus.root, settings, num_shards)
+    )
+    _ = references[PLANNED] | "WritePlan" >> WritePlan(plan)
+    _ = references.references | "WriteShards" >> WriteShards(corpus.root, staging, settings, num_shards)
+    engines.run(pipeline, places.name_of(staging), (corpus.root, staging), functools.partial(_tell, settings))
 
 
-class _WriteRejects(beam.DoFn):
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def process(self, rejects: list[Reject]) -> Iterable[None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        places.write_json(self._path, [dataclasses.asdict(reject) for reject in rejects])
-        return ()
-
-
-def _collect(
-    corpus: CorpusSummary, staging: str, settings: IngestSettings
-) -> tuple[list[dict[str, str]], dict[str, Any]]:
-    """Adds up the results of all shards."""
-    directory = places.join(staging, RESULTS_DIRECTORY)
-    names = places.list_names(directory)
-    rejects: list[dict[str, str]] = list(places.read_json(places.join(directory, f"{_UNHEARD}.json")))
-    read = len(rejects)
-    splits: dict[str, dict[str, Any]] = {}
-    profiles: list[Profile] = []
-    every: list[dict[str, Any]] = []
-    for split in corpus.splits:
-        own = re.compile(rf"{re.escape(split)}-\d{{5}}\.json")
-        results = [places.read_json(places.join(directory, name)) for name in names if own.fullmatch(name)]
-        every += results
-        rejects += [reject for result in results for reject in result["rejects"]]
-        read += sum(result["read"] for result in results)
-        samples = sum(result["samples"] for result in results)
-        profiles.append(merge_all(Profile.from_json(result["profile"]) for result in results))
-        splits[split] = {
-            "subsets": list(corpus.splits[split]),
-            "utterances": sum(result["written"] for result in results),
-            "samples": samples,
-            "hours": _hours(samples, settings),
-            "words": sum(result["words"] for result in results),
-            "speakers": len({name for result in results for part in _parts(result) for name in part["speakers"]}),
-            "shards": {result["shard"]: result["sha256"] for result in results},
-            "profile": profiles[-1].summary(),
-        }
-    written = sum(split["utterances"] for split in splits.values())
-    rejects.sort(key=lambda reject: (reject["utterance_id"], reject["path"]))
-    if read != written + len(rejects):
-        raise DataError(
-            f"Every utterance must be written or rejected: {read} were read, {written} written and {len(rejects)}"
-            " rejected; this is a fault of the job, please report it."
-        )
-    for name, split in splits.items():
-        if not split["utterances"] and len(rejects) <= settings.max_reject_fraction * read:
-            own = [reject for reject in rejects if reject["split"] == name]
-            told = f"all of its utterances were rejected ({_first(own)})" if own else "it holds none"
-            raise DataError(f"The split {name} must hold an utterance, and {told}; mend one of them, or add one.")
-    info = {
-        "format_version": RECORD_VERSION,
-        "corpus": {
-            "root_name": places.printable(places.name_of(corpus.root)),
-            "fingerprint": corpus.fingerprint,
-        },
-        "settings": to_mapping(settings),
-        "speakers_known": corpus.speakers_known,
-        "splits": splits,
-        "subsets": (subsets := _subsets(every, corpus, settings)),
-        "published": {
-            name: {
-                "utterances": PUBLISHED[name].utterances,
-                "hours": PUBLISHED[name].hours,
-                "words": PUBLISHED[name].words,
-                "speakers": PUBLISHED[name].speakers,
-            }
-            for name in subsets
-            if name in PUBLISHED
-        },
-        "profile": merge_all(profiles).summary(),
-        "read": read,
-        "written": written,
-        "rejected": len(rejects),
-        "rejects": summarise_rejects(rejects),
-    }
-    return rejects, info
-
-
-def _parts(result: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    return result["subsets"].values()
-
-
-def _subsets(results: list[dict[str, Any]], corpus: CorpusSummary, settings: IngestSettings) -> dict[str, Any]:
-    """Adds up the counts of each subset, whose utterances may be in several splits."""
-    found: dict[str, Any] = {}
-    for name in sorted({name for result in results for name in result["subsets"]}):
-        parts = [result["subsets"][name] for result in results if name in result["subsets"]]
-        samples = sum(part["samples"] for part in parts)
-        found[name] = {
-            "utterances": sum(part["utterances"] for part in parts),
-            "samples": samples,
-            "hours": _hours(samples, settings),
-            "words": sum(part["words"] for part in parts),
-            "speakers": len({speaker for part in parts for speaker in part["speakers"]}),
-            "splits": [split for split, subsets in corpus.splits.items() if name in subsets],
-        }
-    return found
-
-
-def _hours(samples: int, settings: IngestSettings) -> float:
-    return round(samples / settings.sample_rate_hz / 3600, 6)
+def _tell(settings: IngestSettings, counters: Mapping[str, int]) -> None:
+    """Tells how far a job is whose workers cannot tell it themselves."""
+    count = collections.Counter(counters)
+    rejected = count["rejected_heard"] + count["rejected_unheard"]
+    report_counted(
+        utterances=count["written"] + rejected,
+        seconds=count["samples"] / settings.sample_rate_hz,
+        rejected=rejected + count["kept_rejected"],
+        kept=count["kept"],
+    )
 
 
 def _too_many(rejects: list[dict[str, str]], read: int, limit: float, path: str) -> str:
     return (
         f"At most {100 * limit:g} % of the utterances may be rejected, and {len(rejects)} of {read} were"
-        f" ({_first(rejects)}); mend or remove them (all are listed in {path}), or raise ingest.max_reject_fraction."
+        f" ({first_rejects(rejects)}); mend or remove them (all are listed in {path}), or raise"
+        " ingest.max_reject_fraction."
     )
-
-
-def _first(rejects: list[dict[str, str]]) -> str:
-    """Returns the first rejects with their reasons, and how many more there are, as messages show them."""
-    told = [f"{reject['utterance_id']}: {reject['reason'].rstrip('.')}" for reject in rejects[:_SHOWN_REJECTS]]
-    more = len(rejects) - _SHOWN_REJECTS
-    return "; ".join(told + [f"and {more} more"] * (more > 0))
 
 
 def _write_rejects(place: str, rejects: list[dict[str, str]]) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from beam_jobs.librispeech.manifest_fields import LineError, shown
 from model.errors import DataError
 
+# How deep Python itself reads depends on where it is called: a line would be good here, and broken in a worker.
+_MAX_JSON_DEPTH = 100
+_JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _LFS_POINTER = b"version https://git-lfs"
 # By what other tools call them: Common Voice (path, sentence, client_id), NeMo (audio_filepath), Hugging Face.
 _FIELDS: Mapping[str, str] = {
@@ -90,9 +94,11 @@ def _fields_of_json(text: str) -> dict[str, str]:
     def once(pairs: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
         return pairs
 
+    if _depth(text) > _MAX_JSON_DEPTH:
+        raise LineError(f"the JSON is broken: it is more than {_MAX_JSON_DEPTH} lists and objects deep")
     try:
         pairs = json.loads(text, object_pairs_hook=once)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise LineError(f"the JSON is broken: {getattr(error, 'msg', None) or error}") from error
     if not text.lstrip().startswith("{"):
         raise LineError("there must be a JSON object, {…}, and there is something else")
@@ -110,6 +116,17 @@ def _fields_of_json(text: str) -> dict[str, str]:
         else:
             raise LineError(f"the field {shown(key)} must be a string, and is {shown(json.dumps(value))}")
     return found
+
+
+def _depth(text: str) -> int:
+    """Returns how many lists and objects are open at once, at most."""
+    if text.count("[") + text.count("{") <= _MAX_JSON_DEPTH:
+        return 1
+    depth = deepest = 0
+    for character in _JSON_STRING.sub("", text):
+        depth += (character in "[{") - (character in "]}")
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _columns_of_header(header: str) -> list[str]:

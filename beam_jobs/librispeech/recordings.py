@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import hashlib
 import io
@@ -60,6 +61,7 @@ def inspect_recordings(manifest: str, settings: IngestSettings) -> CorpusSummary
         chapters=(),
         utterances=len(entries),
         splits={split: (Recordings(manifest).subset,) for split in sorted({entry.split for entry in entries})},
+        utterances_by_split=collections.Counter(entry.split for entry in entries),
         speakers_known=speakers_known(outcomes),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Mapping
 from typing import Literal
@@ -10,6 +11,10 @@ from typing import Literal
 from beam_jobs.librispeech.manifest import ManifestSettings
 from model.settings import require
 
+# Their numbers have five digits.
+_MAX_SHARDS = 99_999
+_MIN_SHARDS = 4
+_UTTERANCES_PER_SHARD = 500
 _SPLIT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -22,7 +27,8 @@ class IngestSettings:
       min_samples: Shorter utterances are rejected; 400 samples give the first frame.
       max_samples: Longer utterances are rejected; LibriSpeech's longest has 35 s.
       max_reject_fraction: More rejects than this share of all utterances fail the job.
-      num_shards_per_split: Files of each split; which utterance lands in which depends on its id alone.
+      num_shards_per_split: Files of each split; which utterance lands in which depends on its id alone. None: one for
+        each 500 utterances, some 200 MB, and four at least.
       validation_speaker_fraction: Share of the training speakers that validate where there is no dev subset.
       transcript_normaliser: How transcripts are brought to their normal form.
       subsets: Which subsets are read, where the corpus has more; none for all.
@@ -35,7 +41,7 @@ class IngestSettings:
     min_samples: int = 400
     max_samples: int = 560_000
     max_reject_fraction: float = 0.001
-    num_shards_per_split: int = 4
+    num_shards_per_split: int | None = None
     validation_speaker_fraction: float = 0.1
     transcript_normaliser: Literal["english"] = "english"
     subsets: tuple[str, ...] = ()
@@ -56,8 +62,8 @@ class IngestSettings:
             f"ingest.max_reject_fraction must be in [0, 1], not {self.max_reject_fraction}.",
         )
         require(
-            1 <= self.num_shards_per_split <= 99_999,
-            f"ingest.num_shards_per_split must be 1 to 99999, not {self.num_shards_per_split}.",
+            self.num_shards_per_split is None or 1 <= self.num_shards_per_split <= _MAX_SHARDS,
+            f"ingest.num_shards_per_split must be 1 to {_MAX_SHARDS}, or None, not {self.num_shards_per_split}.",
         )
         require(
             0 < self.validation_speaker_fraction < 1,
@@ -69,3 +75,9 @@ class IngestSettings:
                 f"ingest.splits must give a name of small letters, digits, - and _ to each subset, not {split!r} to"
                 f" {subset}.",
             )
+
+    def num_shards(self, utterances: int) -> int:
+        """Returns the number of files of a split with so many utterances."""
+        if self.num_shards_per_split is not None:
+            return self.num_shards_per_split
+        return min(max(_MIN_SHARDS, math.ceil(utterances / _UTTERANCES_PER_SHARD)), _MAX_SHARDS)

@@ -18,8 +18,9 @@ from beam_jobs.librispeech.references import Reference, Reject
 from beam_jobs.librispeech.settings import IngestSettings
 from model.audio import SAMPLE_RATE_HZ, AudioError, read_any_pcm16, read_pcm16
 from model.examples import Utterance, encode_in_pieces
+from model.speech_progress import SpeechMeter
 
-RESULTS_DIRECTORY = "results"
+_RESULTS_DIRECTORY = "results"
 # An object of 200 KB takes some 50 ms to come and 3 to be decoded; the client library keeps ten connections.
 _FETCHED_AHEAD = 8
 
@@ -29,8 +30,20 @@ def shard_name(shard: int, num_shards: int) -> str:
     return f"data_tfrecord-{shard:05d}-of-{num_shards:05d}"
 
 
+def result_file(split: str, shard: int) -> str:
+    """Returns the path, below the staging directory, of the file that says what is in a finished shard."""
+    return f"{_RESULTS_DIRECTORY}/{split}-{shard:05d}.json"
+
+
 def write_shard(
-    root: str, staging_dir: str, settings: IngestSettings, split: str, shard: int, references: Iterable[Reference]
+    root: str,
+    staging_dir: str,
+    settings: IngestSettings,
+    split: str,
+    shard: int,
+    num_shards: int,
+    references: Iterable[Reference],
+    meter: SpeechMeter | None = None,
 ) -> dict[str, Any]:
     """Writes the records of a shard, and beside it a small file that says what is in it.
 
@@ -42,17 +55,23 @@ def write_shard(
       settings: Of the job.
       split: The split.
       shard: The number of the shard.
+      num_shards: How many shards its split has.
       references: Its utterances, in any order.
+      meter: Is told of each utterance.
 
     Returns:
       The result: counts of all and of each subset, the profile, sha256, and the rejects.
     """
-    name = shard_name(shard, settings.num_shards_per_split)
-    result_path = places.join(staging_dir, RESULTS_DIRECTORY, f"{split}-{shard:05d}.json")
+    meter = meter or SpeechMeter(settings.sample_rate_hz)
+    name = shard_name(shard, num_shards)
+    result_path = places.join(staging_dir, result_file(split, shard))
     path = places.join(staging_dir, f"Split-{split}", name)
     # The result is written last, so that it has a shard.
     if places.is_file(result_path) and places.is_file(path):
-        return {**places.read_json(result_path), "resumed": True}
+        result = places.read_json(result_path)
+        meter.kept(result["read"], len(result["rejects"]))
+        return {**result, "resumed": True}
+    meter.report()
     rejects: list[Reject] = []
     profile = Profile()
     subsets: dict[str, _SubsetCounts] = {}
@@ -66,11 +85,13 @@ def write_shard(
         for reference, source in _sources(root, ordered):
             if reference.utterance_id in seen:
                 rejects.append(_reject(reference, "Its id stands twice in the corpus."))
+                meter.rejected()
                 continue
             seen.add(reference.utterance_id)
             utterance = _read(source, reference, settings)
             if isinstance(utterance, Reject):
                 rejects.append(utterance)
+                meter.rejected()
                 continue
             records.write(encode_in_pieces(utterance))
             written += 1
@@ -78,6 +99,7 @@ def write_shard(
             words += len(utterance.transcript.split())
             profile.add(utterance)
             subsets.setdefault(utterance.subset, _SubsetCounts()).add(utterance)
+            meter.heard(len(utterance.samples))
     if temporary_path != path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(temporary_path).replace(path)
@@ -94,6 +116,7 @@ def write_shard(
         "rejects": [dataclasses.asdict(reject) for reject in rejects],
     }
     places.write_json(result_path, result)
+    meter.report()
     return {**result, "resumed": False}
 
 

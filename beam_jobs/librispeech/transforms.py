@@ -2,107 +2,185 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import apache_beam as beam
 
+from beam_jobs import places
 from beam_jobs.librispeech.corpus import Chapter
 from beam_jobs.librispeech.recordings import Recordings, read_recordings
 from beam_jobs.librispeech.references import Reference, Reject, read_references
 from beam_jobs.librispeech.settings import IngestSettings
 from beam_jobs.librispeech.shards import write_shard
-from model import progress
+from model.speech_progress import SpeechMeter
+
+PLANNED = "planned"
 
 _NAMESPACE = "ingest"
-REJECTED = "rejected"
+_ShardKey = tuple[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedPart:
+    """What the references of one part of a corpus add up to.
+
+    Attributes:
+      references: How many there are, by split and shard.
+      rejects: What has become no reference.
+    """
+
+    references: Mapping[_ShardKey, int]
+    rejects: tuple[Reject, ...]
 
 
 @dataclasses.dataclass
 class ReadReferences(beam.PTransform):
-    """Chapters or manifests → references, keyed by split and shard; what has no place goes to the output `rejected`.
+    """Chapters or manifests → references, keyed by split and shard; the output `planned` has what they add up to.
 
     Attributes:
       root: Of the corpus.
       settings: Of the job.
+      num_shards: Files of each split.
     """
 
     root: str
     settings: IngestSettings
+    num_shards: Mapping[str, int]
 
-    def expand(self, chapters: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def expand(self, parts: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Applies the transform to a collection of `Chapter` and `Recordings`."""
-        return chapters | "ReadPart" >> beam.ParDo(_ReadPart(self.root, self.settings)).with_outputs(
-            REJECTED, main="references"
+        return parts | "ReadPart" >> beam.ParDo(_ReadPart(self.root, self.settings, self.num_shards)).with_outputs(
+            PLANNED, main="references"
         )
 
 
 class _ReadPart(beam.DoFn):
-    def __init__(self, root: str, settings: IngestSettings) -> None:
+    def __init__(self, root: str, settings: IngestSettings, num_shards: Mapping[str, int]) -> None:
         self._root = root
         self._settings = settings
+        self._num_shards = dict(num_shards)
         self._read = beam.metrics.Metrics.counter(_NAMESPACE, "utterances_found")
         self._rejected = beam.metrics.Metrics.counter(_NAMESPACE, "rejected_unheard")
+        self._meter: SpeechMeter | None = None
+
+    def setup(self) -> None:
+        # Not pickled with the rest: each worker has its own.
+        self._meter = SpeechMeter(self._settings.sample_rate_hz)
 
     def process(self, part: Chapter | Recordings) -> Iterator[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        assert self._meter is not None
         if isinstance(part, Recordings):
             outcomes = read_recordings(part, self._settings)
         else:
             outcomes = read_references(self._root, part, self._settings.transcript_normaliser)
+        references: collections.Counter[_ShardKey] = collections.Counter()
+        rejects: list[Reject] = []
         for outcome in outcomes:
             self._read.inc()
             if isinstance(outcome, Reject):
                 self._rejected.inc()
-                yield beam.pvalue.TaggedOutput(REJECTED, outcome)
+                self._meter.rejected()
+                rejects.append(outcome)
             else:
-                yield (outcome.split, outcome.shard(self._settings.num_shards_per_split)), outcome
+                key = (outcome.split, outcome.shard(self._num_shards[outcome.split]))
+                references[key] += 1
+                yield key, outcome
+        yield beam.pvalue.TaggedOutput(PLANNED, PlannedPart(references, tuple(rejects)))
+
+
+@dataclasses.dataclass
+class WritePlan(beam.PTransform):
+    """Planned parts → one small file: how many references each shard gets, and what is rejected without listening.
+
+    Attributes:
+      path: Of the file.
+    """
+
+    path: str
+
+    def expand(self, parts: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Applies the transform to a collection of `PlannedPart`."""
+        return parts | "CollectParts" >> beam.combiners.ToList() | "WriteFile" >> beam.ParDo(_WritePlan(self.path))
+
+
+class _WritePlan(beam.DoFn):
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def process(self, parts: list[PlannedPart]) -> Iterable[None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        references = sum((collections.Counter(part.references) for part in parts), collections.Counter())
+        plan = {
+            "references": [[split, shard, count] for (split, shard), count in sorted(references.items())],
+            "rejects": [dataclasses.asdict(reject) for part in parts for reject in part.rejects],
+        }
+        places.write_json(self._path, plan)
+        return ()
 
 
 @dataclasses.dataclass
 class WriteShards(beam.PTransform):
-    """References, keyed by split and shard → finished shards in the staging directory; gives their results.
+    """References, keyed by split and shard → finished shards in the staging directory; gives nothing.
 
     Attributes:
       root: Of the corpus.
       staging_dir: Where shards are written.
       settings: Of the job.
-      total_shards: For the progress that is shown.
+      num_shards: Files of each split.
     """
 
     root: str
     staging_dir: str
     settings: IngestSettings
-    total_shards: int
+    num_shards: Mapping[str, int]
 
     def expand(self, references: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Applies the transform to a collection of `((split, shard), Reference)`."""
         return (
             references
             | "GroupByShard" >> beam.GroupByKey()
-            | "WriteShard" >> beam.ParDo(_WriteShard(self.root, self.staging_dir, self.settings, self.total_shards))
+            | "WriteShard" >> beam.ParDo(_WriteShard(self.root, self.staging_dir, self.settings, self.num_shards))
         )
 
 
 class _WriteShard(beam.DoFn):
-    def __init__(self, root: str, staging_dir: str, settings: IngestSettings, total_shards: int) -> None:
+    def __init__(self, root: str, staging_dir: str, settings: IngestSettings, num_shards: Mapping[str, int]) -> None:
         self._root = root
         self._staging_dir = staging_dir
         self._settings = settings
-        self._total = total_shards
+        self._num_shards = dict(num_shards)
         self._written = beam.metrics.Metrics.counter(_NAMESPACE, "written")
         self._rejected = beam.metrics.Metrics.counter(_NAMESPACE, "rejected_heard")
-        self._resumed = beam.metrics.Metrics.counter(_NAMESPACE, "shards_resumed")
-        self._finished = 0
+        self._samples = beam.metrics.Metrics.counter(_NAMESPACE, "samples")
+        # Of shards that an earlier try had finished.
+        self._kept = beam.metrics.Metrics.counter(_NAMESPACE, "kept")
+        self._kept_rejected = beam.metrics.Metrics.counter(_NAMESPACE, "kept_rejected")
+        self._meter: SpeechMeter | None = None
+
+    def setup(self) -> None:
+        self._meter = SpeechMeter(self._settings.sample_rate_hz)
 
     def process(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, keyed: tuple[tuple[str, int], Iterable[Reference]]
-    ) -> Iterator[dict[str, Any]]:
+        self, keyed: tuple[_ShardKey, Iterable[Reference]]
+    ) -> Iterable[None]:
         (split, shard), references = keyed
-        result = write_shard(self._root, self._staging_dir, self._settings, split, shard, references)
-        self._written.inc(result["written"])
-        self._rejected.inc(len(result["rejects"]))
-        self._resumed.inc(int(result["resumed"]))
-        self._finished += 1
-        progress.report(self._finished, self._total, "shards", f"{split}: {result['written']} utterances")
-        yield result
+        result = write_shard(
+            self._root,
+            self._staging_dir,
+            self._settings,
+            split,
+            shard,
+            self._num_shards[split],
+            references,
+            self._meter,
+        )
+        if result["resumed"]:
+            self._kept.inc(result["read"])
+            self._kept_rejected.inc(len(result["rejects"]))
+        else:
+            self._written.inc(result["written"])
+            self._rejected.inc(len(result["rejects"]))
+            self._samples.inc(result["samples"])
+        return ()

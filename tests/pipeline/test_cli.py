@@ -4,6 +4,7 @@ import dataclasses
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import types
@@ -273,8 +274,47 @@ def test_ingest_writes_records_and_shows_progress(make_corpus, tmp_path):
     corpus = make_corpus({"train-a": ["1", "2"], "dev-a": ["3"], "test-a": ["4"]})
     result = w2v2("ingest", "--corpus", corpus, "--output", tmp_path / "records")
     assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines()[-1] == f"Wrote 12 of 12 utterances to {tmp_path}/records."
+    wrote = rf"Wrote 12 of 12 utterances, 0\.00 hours of speech, to {tmp_path}/records in [\d.]+ s\."
+    assert re.fullmatch(wrote, result.stdout.splitlines()[-1])
     assert result.stderr == ""
     assert (tmp_path / "records" / "dataset_info.json").is_file()
     result = w2v2("ingest", "--corpus", corpus, "--output", tmp_path / "again", "--json")
     assert json.loads(result.stdout)["written"] == 12
+
+
+def test_ingest_takes_settings_of_a_configuration(make_corpus, tmp_path):
+    corpus = make_corpus({"train-a": ["1"], "dev-a": ["3"], "test-a": ["4"]})
+    (corpus / "test-a/4/7/4-7-0001.flac").write_bytes(b"")
+    (tmp_path / "mine.py").write_text(
+        '"""Two splits of their own names."""\n\n'
+        "import dataclasses\n"
+        "from beam_jobs.librispeech import IngestSettings\n"
+        "from pipeline.configs import smoke\n\n\n"
+        "def get_config():\n"
+        "    settings = IngestSettings(splits={'train-a': 'speech', 'test-a': 'exam'}, max_reject_fraction=0.5)\n"
+        "    return dataclasses.replace(smoke.get_config(), name='mine', ingest=settings)\n"
+    )
+    chosen = ("--corpus", corpus, "--output", tmp_path / "records", "--config", tmp_path / "mine.py")
+    result = w2v2("ingest", *chosen)
+    assert result.returncode == 0, result.stderr
+    wrote, told = result.stdout.splitlines()[-2:]
+    assert wrote.startswith("Wrote 5 of 6 utterances, ")
+    assert told == f"1 was rejected; each is named, with its reason, in {tmp_path}/records/rejects.jsonl."
+    assert sorted(path.name for path in (tmp_path / "records").glob("Split-*")) == ["Split-exam", "Split-speech"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--workers", "2", "--", "--direct_num_workers=2"), "Either --workers or Beam's flags must say what runs"),
+        (("--", "--runner=DataflowRunner"), "A job on Dataflow needs --project"),
+        (("--", "--frob"), "must be flags of Beam, and --frob is none."),
+    ],
+)
+def test_ingest_refuses_flags_that_do_not_fit(make_corpus, tmp_path, flags, message):
+    corpus = make_corpus({"train-a": ["1"]})
+    result = w2v2("ingest", "--corpus", corpus, "--output", tmp_path / "records", *flags)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "records").exists()

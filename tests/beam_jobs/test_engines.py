@@ -1,0 +1,93 @@
+"""What runs a job is said by Beam's flags; what does not fit is refused before anything runs."""
+
+import apache_beam as beam
+import pytest
+from apache_beam.options.pipeline_options import DirectOptions, SetupOptions
+
+from beam_jobs import engines
+from model.errors import DataError, DiskFullError, UsageError
+
+CLOUD = ("--runner=DataflowRunner", "--project=speech-project", "--region=europe-west4", "--temp_location=gs://b/tmp")
+
+
+def refused(*flags):
+    with pytest.raises(UsageError) as caught, engines.pipelines(flags):
+        pass
+    return str(caught.value)
+
+
+def test_one_worker_is_this_process_and_more_are_processes():
+    assert engines.direct_flags(1) == []
+    with engines.pipelines(engines.direct_flags(3)) as make_pipeline:
+        direct = make_pipeline().options.view_as(DirectOptions)
+    assert (direct.direct_num_workers, direct.direct_running_mode) == (3, "multi_processing")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--frob=1",), "Flags behind the job's own must be flags of Beam, and --frob is none."),
+        (("--direct_num_workers=2", "word"), "Flags behind the job's own must be flags of Beam, and word is none."),
+        (
+            ("--direct_num_workers=two",),
+            "Flags of Beam must have values that Beam takes: argument --direct_num_workers: invalid int value: 'two'.",
+        ),
+        (("--runner=DaskRunner",), "--runner must be DirectRunner or DataflowRunner, not DaskRunner."),
+        (("--runner=Nonsense",), "--runner must be DirectRunner or DataflowRunner, not Nonsense."),
+        (CLOUD[:1], "A job on Dataflow needs --project, such as --project=my-project."),
+        (CLOUD[:2], "A job on Dataflow needs --region, such as --region=europe-west4."),
+        (CLOUD[:3], "A job on Dataflow needs --temp_location, such as --temp_location=gs://my-bucket/tmp."),
+        (
+            (*CLOUD[:3], "--temp_location=/tmp"),
+            "--temp_location must be an address in Cloud Storage, gs://…, not /tmp.",
+        ),
+    ],
+)
+def test_flags_that_do_not_fit_are_refused(flags, message):
+    assert refused(*flags) == message
+
+
+def test_flags_take_their_values_in_both_forms():
+    with engines.pipelines(["--direct_num_workers", "2", "--direct_running_mode=multi_threading"]) as make_pipeline:
+        direct = make_pipeline().options.view_as(DirectOptions)
+    assert (direct.direct_num_workers, direct.direct_running_mode) == (2, "multi_threading")
+
+
+def test_beam_says_what_else_does_not_fit(dataflow):
+    flags = [flag for flag in dataflow.flags if "project" not in flag]
+    expected = pytest.raises(UsageError, match=r"Beam's flags must fit together: Invalid Project ID \(Not A Project\)")
+    with engines.pipelines([*flags, "--project=Not A Project"]) as make_pipeline, expected:
+        make_pipeline()
+
+
+def test_the_package_is_staged_and_gone_afterwards(dataflow):
+    from pathlib import Path
+
+    with engines.pipelines(dataflow.flags) as make_pipeline:
+        (package,) = make_pipeline().options.view_as(SetupOptions).extra_packages
+        assert Path(package).is_file()
+    assert not Path(package).exists()
+
+
+class Fail(beam.DoFn):
+    def __init__(self, error):
+        self._error = error
+
+    def process(self, element):
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (DataError("The third line must be text; mend it."), DataError, r"^The third line must be text; mend it\.$"),
+        (OSError(28, "No space left on device"), DiskFullError, "file system that the job writes to is full"),
+        (ZeroDivisionError("odd"), Exception, "odd"),
+    ],
+)
+def test_what_a_worker_raises_is_raised(error, kind, message):
+    with engines.pipelines([]) as make_pipeline:
+        pipeline = make_pipeline()
+        _ = pipeline | beam.Create([1]) | beam.ParDo(Fail(error))
+        with pytest.raises(kind, match=message):
+            engines.run(pipeline, "job", (), lambda counters: None)
