@@ -263,6 +263,8 @@ def move_tree(source: str, target: str) -> None:
     """
     remove_tree(target)
     if not is_remote(source) and not is_remote(target):
+        # Without it the directory could not be renamed, and all that is in it would be copied.
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
         shutil.move(source, target)
         return
     for entry in list_tree(source):

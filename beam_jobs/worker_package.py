@@ -18,7 +18,7 @@ _SUFFIXES = (".py", ".css", ".txt")
 # Weights are no part of what workers run.
 _LEFT_OUT = "model/pretrained/"
 # These decide what a record holds, so that workers have the versions that this machine has.
-_SAME_VERSION = ("soundfile", "soxr")
+_SAME_VERSION = ("miniaudio", "soundfile", "soxr")
 # These come with Beam's containers, in versions that fit one another.
 _ANY_VERSION = ("numpy", "protobuf", "google-crc32c", "google-cloud-storage")
 

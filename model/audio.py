@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from model.containers import AudioError, check_whole
+from model.flac import read_confirmed
 
 __all__ = [
     "SAMPLE_RATE_HZ",
@@ -89,6 +90,9 @@ def read_pcm16(
 
     name = name or _name(source)
     with _open(source, name) as stream:
+        if (confirmed := read_confirmed(stream, max_samples)) is not None:
+            return confirmed
+        stream.seek(0)
         with _decoding(name), soundfile.SoundFile(_handle(stream), closefd=False) as file:
             frames, rate_hz, channels, subtype = file.frames, file.samplerate, file.channels, file.subtype
             if file.format not in _EXACT_FORMATS:

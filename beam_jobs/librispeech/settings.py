@@ -13,8 +13,9 @@ from model.settings import require
 
 # Their numbers have five digits.
 _MAX_SHARDS = 99_999
-_MIN_SHARDS = 4
 _UTTERANCES_PER_SHARD = 500
+# So that two, four or eight workers have equal shares, also of a small corpus.
+_SHARDS_MULTIPLE = 8
 _SPLIT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -28,7 +29,7 @@ class IngestSettings:
       max_samples: Longer utterances are rejected; LibriSpeech's longest has 35 s.
       max_reject_fraction: More rejects than this share of all utterances fail the job.
       num_shards_per_split: Files of each split; which utterance lands in which depends on its id alone. None: one for
-        each 500 utterances, some 200 MB, and four at least.
+        each 500 utterances, some 200 MB, made up to a multiple of eight.
       validation_speaker_fraction: Share of the training speakers that validate where there is no dev subset.
       transcript_normaliser: How transcripts are brought to their normal form.
       subsets: Which subsets are read, where the corpus has more; none for all.
@@ -80,4 +81,5 @@ class IngestSettings:
         """Returns the number of files of a split with so many utterances."""
         if self.num_shards_per_split is not None:
             return self.num_shards_per_split
-        return min(max(_MIN_SHARDS, math.ceil(utterances / _UTTERANCES_PER_SHARD)), _MAX_SHARDS)
+        eights = math.ceil(max(1, utterances) / (_UTTERANCES_PER_SHARD * _SHARDS_MULTIPLE))
+        return min(eights * _SHARDS_MULTIPLE, _MAX_SHARDS)

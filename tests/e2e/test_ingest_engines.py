@@ -18,7 +18,7 @@ ENGINES = {
 
 def test_every_engine_writes_the_same_bytes(make_corpus, tmp_path):
     corpus = make_corpus(
-        {"train-a": ["1", "2", "3", "4"], "dev-a": ["5"], "test-a": ["6"]}, utterances=8, root=tmp_path / "speech"
+        {"train-a": ["1", "2", "3", "4"], "dev-a": ["5"], "test-a": ["6"]}, utterances=40, root=tmp_path / "speech"
     )
     written = {}
     for name, flags in ENGINES.items():
@@ -32,5 +32,5 @@ def test_every_engine_writes_the_same_bytes(make_corpus, tmp_path):
             if path.is_file()
         }
     reference = written["one process"]
-    assert sum(name.startswith("Split-") for name in reference) == 12, "four shards for each of three splits"
+    assert sum(name.startswith("Split-") for name in reference) == 24, "eight shards for each of three splits"
     assert all(files == reference for files in written.values())

@@ -350,3 +350,12 @@ def test_real_librispeech_goes_in_whole(real_data, tmp_path):
     written = records(tmp_path / "out")
     assert all(written[name].transcript == text for name, text in lines if name in written)
     assert len(written) == 219
+
+
+def test_large_splits_have_more_shards():
+    auto = IngestSettings()
+    assert [auto.num_shards(count) for count in (0, 1, 4_000, 4_001, 281_241)] == [8, 8, 8, 16, 568]
+    assert auto.num_shards(10**9) == 99_999
+    assert IngestSettings(num_shards_per_split=3).num_shards(281_241) == 3
+    with pytest.raises(ConfigurationError, match="num_shards_per_split must be 1 to 99999, or None, not 0"):
+        IngestSettings(num_shards_per_split=0)
