@@ -110,14 +110,15 @@ def list_tree(place: str) -> list[Entry]:
       DataError: a file or directory cannot be looked at.
     """
     if is_remote(place):
-        found = [Entry(one.name, one.size_bytes, one.modified_ns) for one in cloud_storage.list_objects(place)]
+        listed = (Entry(one.name, one.size_bytes, one.modified_ns) for one in cloud_storage.list_objects(place))
     else:
-        found = list(_walk(place, "", set()))
-    return sorted(found, key=_parts)
+        listed = _walk(place, "", set())
+    return sorted(listed, key=_by_parts)
 
 
-def _parts(entry: Entry) -> list[str]:
-    return entry.path.split("/")
+def _by_parts(entry: Entry) -> str:
+    # No name holds NUL, which sorts before all else: as the list of the parts would, in a quarter of its memory.
+    return entry.path.replace("/", "\0")
 
 
 def _walk(directory: str, prefix: str, above: set[tuple[int, int]]) -> Iterator[Entry]:

@@ -39,8 +39,8 @@ def main() -> None:
     kind, corpus, output = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     import tensorflow as tf  # noqa: F401 — its import is no part of the work
 
-    from beam_jobs.librispeech import IngestSettings
     from beam_jobs.engines import direct_flags, pipelines
+    from beam_jobs.librispeech import IngestSettings
     from beam_jobs.librispeech.ingest import ingest
 
     shutil.rmtree(output, ignore_errors=True)

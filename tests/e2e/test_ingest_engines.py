@@ -10,6 +10,7 @@ pytestmark = pytest.mark.e2e
 
 ENGINES = {
     "one process": (),
+    "eight threads": ("--direct_running_mode=multi_threading", "--direct_num_workers=8"),
     "two threads": ("--direct_running_mode=multi_threading", "--direct_num_workers=2"),
     "two processes": ("--direct_running_mode=multi_processing", "--direct_num_workers=2"),
     "eight processes": ("--direct_running_mode=multi_processing", "--direct_num_workers=8"),
