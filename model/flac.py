@@ -42,7 +42,7 @@ def read_confirmed(stream: BinaryIO, max_samples: int | None = None) -> tuple[np
     rate_hz, channels, bits = packed >> 44, (packed >> 41 & 7) + 1, (packed >> 36 & 31) + 1
     promised, md5 = packed & (1 << 36) - 1, head[26:_HEAD_BYTES]
     limit = _MAX_SAMPLES if max_samples is None else min(max_samples, _MAX_SAMPLES)
-    if (channels, bits) != (1, _BITS) or not 0 < promised <= limit or md5 == _NO_MD5:
+    if not rate_hz or (channels, bits) != (1, _BITS) or not 0 < promised <= limit or md5 == _NO_MD5:
         return None
     largest = 4 * promised + _MAX_OTHER_BYTES
     content = head + stream.read(largest)

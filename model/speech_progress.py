@@ -113,11 +113,14 @@ class SpeechProgress:
         return min(int(done), self.total) if self.total else int(done)
 
     def words(self) -> str:
-        """Returns hours, speed, rejects, time left: `0.52 h of speech · 1,890 × real time · 0 rejected · 12 s left`."""
+        """Returns time left, hours, speed, rejects: `12 s left · 0.52 h · 1,890 × real time · 0 rejected`.
+
+        What a narrow terminal cuts off is at the end.
+        """
         if not self._workers:
             return "starting"
         seconds = self._sum("seconds")
-        parts = [f"{seconds / 3600:.2f} h of speech"]
+        parts = [f"{seconds / 3600:.2f} h"]
         elapsed = self._latest - (self._began or 0.0)
         heard = self._sum("utterances")
         is_settled = elapsed >= _SETTLED_SECONDS and heard > 0
@@ -125,7 +128,7 @@ class SpeechProgress:
             parts.append(f"{seconds / elapsed:,.0f} × real time")
         parts.append(f"{self._sum('rejected'):,.0f} rejected")
         if is_settled and self.done < self.total:
-            parts.append(f"{_time((self.total - self.done) * elapsed / heard)} left")
+            parts.insert(0, f"{_time((self.total - self.done) * elapsed / heard)} left")
         return " · ".join(parts)
 
     def _sum(self, field: str) -> float:

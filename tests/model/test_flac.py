@@ -51,7 +51,7 @@ def test_samples_and_rate_are_read_exactly(rate_hz, kind):
         b"", b"fLaC", CONTENT[:41], b"RIFF" + CONTENT[4:], CONTENT[:-20], CONTENT[:200],
         encoded(np.stack([SAMPLES] * 2, axis=1)), encoded(SAMPLES, subtype="PCM_24"), encoded(SAMPLES[:0]),
         with_header(samples=4_999), with_header(samples=5_001), with_header(samples=0),
-        with_header(samples=(1 << 36) - 1),
+        with_header(samples=(1 << 36) - 1), CONTENT[:18] + b"\0\0\0" + CONTENT[21:],
         with_header(md5=b"\0" * 16), with_header(md5=hashlib.md5(b"x").digest()),
     ],
 )  # fmt: skip

@@ -21,12 +21,12 @@ def test_workers_are_added_up_by_their_latest_word():
     assert (progress.done, progress.total, progress.words()) == (0, 1000, "starting")
     progress.add(told("a", 20.0, 0, 0.0))
     progress.add(told("b", 21.0, 0, 0.0))
-    assert progress.words() == "0.00 h of speech · 0 rejected"
+    assert progress.words() == "0.00 h · 0 rejected"
     progress.add(told("a", 25.0, 50, 600.0))
     progress.add(told("a", 30.0, 100, 1200.0, rejected=2))
     progress.add(told("b", 30.0, 100, 2400.0, rejected=1))
     assert progress.done == 200
-    assert progress.words() == "1.00 h of speech · 360 × real time · 3 rejected · 40 s left"
+    assert progress.words() == "40 s left · 1.00 h · 360 × real time · 3 rejected"
 
 
 def test_what_was_finished_before_does_not_count_for_the_speed():
@@ -35,7 +35,7 @@ def test_what_was_finished_before_does_not_count_for_the_speed():
     progress.add(told("a", 0.0, 0, 0.0, kept=600))
     assert progress.done == 600
     progress.add(told("a", 10.0, 100, 1000.0, rejected=4, kept=600))
-    assert progress.words() == "0.28 h of speech · 100 × real time · 4 rejected · 30 s left"
+    assert progress.words() == "30 s left · 0.28 h · 100 × real time · 4 rejected"
 
 
 def test_a_part_that_is_done_twice_is_not_more_than_all():
@@ -51,11 +51,11 @@ def test_long_times_are_told_in_hours():
     progress.add({"event": "speech", "time": 0.0, "total": 281_241})
     progress.add(told("a", 0.0, 0, 0.0))
     progress.add(told("a", 10.0, 281, 3456.0))
-    assert progress.words().endswith("2 h 46 min left")
+    assert progress.words().startswith("2 h 46 min left · ")
     progress.add(told("a", 100.0, 260_000, 3456.0))
-    assert progress.words().endswith(" · 8 s left")
+    assert progress.words().startswith("8 s left · ")
     progress.add(told("a", 1000.0, 260_000, 3456.0))
-    assert progress.words().endswith(" · 1 min 22 s left")
+    assert progress.words().startswith("1 min 22 s left · ")
 
 
 def test_a_meter_reports_now_and_then(tmp_path, monkeypatch):
@@ -77,7 +77,7 @@ def test_a_meter_reports_now_and_then(tmp_path, monkeypatch):
         progress.add(event)
     assert [event.get("utterances") for event in events] == [None, 0, 3, 4]
     assert (progress.done, progress.total) == (7, 7)
-    assert progress.words() == "0.00 h of speech · 2 rejected"
+    assert progress.words() == "0.00 h · 2 rejected"
     assert SpeechMeter(16_000)._worker != meter._worker
 
 
@@ -91,4 +91,4 @@ def test_what_an_engine_counts_stands_for_all_workers(tmp_path, monkeypatch):
     for line in path.read_text().splitlines():
         progress.add(json.loads(line))
     assert progress.done == 60
-    assert progress.words().startswith("2.00 h of speech · 4 rejected")
+    assert progress.words().startswith("2.00 h · 4 rejected")
