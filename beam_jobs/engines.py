@@ -30,7 +30,7 @@ _DATAFLOW = ("dataflow", "dataflowrunner")
 def direct_flags(workers: int) -> list[str]:
     """Returns the flags of a job that runs on this machine: in this process, or in as many worker processes.
 
-    The processes speak the API that Dataflow's workers speak. They take half a minute to start, so that one hour of
+    The processes speak the API that Dataflow's workers speak. They take some seconds to start, so that one hour of
     speech is done sooner without them.
     """
     if workers == 1:

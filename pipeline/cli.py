@@ -265,7 +265,7 @@ def ingest(
         ),
     ] = None,
     workers: Annotated[
-        int, typer.Option(min=1, help="Processes that decode; more than one takes half a minute to start.")
+        int, typer.Option(min=1, help="Processes that decode; several need some seconds to start.")
     ] = 1,
     config: Annotated[
         str, typer.Option(help="The configuration whose ingest settings are taken: splits, limits, shards.")
@@ -293,8 +293,10 @@ def ingest(
     settings = load_config(config).ingest
     with shown(None if as_json else _console(), "Ingest"):
         from beam_jobs import engines, places
+        from beam_jobs.librispeech import CODE_OF_RECORDS
         from beam_jobs.librispeech.ingest import ingest as ingest_corpus
         from beam_jobs.librispeech.obtain import obtain_corpus
+        from components.code_fingerprint import code_fingerprint
 
         place = output.rstrip("/")
         if downloads is None:
@@ -303,7 +305,8 @@ def ingest(
             obtained = obtain_corpus(corpus, downloads)
             if obtained.subsets:
                 settings = dataclasses.replace(settings, subsets=obtained.subsets)
-            info = ingest_corpus(obtained.root, output, f"{place}.staging", settings, make_pipeline)
+            code = code_fingerprint(*CODE_OF_RECORDS)
+            info = ingest_corpus(obtained.root, output, f"{place}.staging", settings, make_pipeline, code)
     if as_json:
         return _print_json(info)
     hours = sum(split["hours"] for split in info["splits"].values())

@@ -9,7 +9,7 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from beam_jobs.librispeech.settings import IngestSettings
+from beam_jobs.librispeech import CODE_OF_RECORDS, IngestSettings
 from components.code_fingerprint import code_fingerprint
 from components.librispeech_example_gen.executor import Executor
 from model.settings import to_json
@@ -55,15 +55,7 @@ class LibriSpeechExampleGen(base_beam_component.BaseBeamComponent):
                 corpus_fingerprint=corpus_fingerprint,
                 settings=to_json(settings),
                 staging_dir=staging_dir,
-                code_fingerprint=code_fingerprint(
-                    "beam_jobs.librispeech",
-                    "components.librispeech_example_gen",
-                    "model.audio",
-                    "model.containers",
-                    "model.examples",
-                    "model.flac",
-                    "model.text",
-                ),
+                code_fingerprint=code_fingerprint("components.librispeech_example_gen", *CODE_OF_RECORDS),
                 examples=types.Channel(type=standard_artifacts.Examples),
             )
         )
