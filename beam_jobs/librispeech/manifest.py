@@ -182,9 +182,9 @@ def require_usable(outcomes: Sequence[ManifestEntry | ManifestFault], where: str
     faults = [outcome for outcome in outcomes if isinstance(outcome, ManifestFault)]
     if not faults:
         raise DataError(f"A manifest must name a recording, and {where} has a header and no line after it; add some.")
-    told = " ".join(fault.reason for fault in faults[:_SHOWN_FAULTS])
-    more = f" And {len(faults) - _SHOWN_FAULTS} more." if len(faults) > _SHOWN_FAULTS else ""
-    raise DataError(f"A manifest must name a recording that can be used, and {where} names none: {told}{more}")
+    told = "; ".join(fault.reason.rstrip(".") for fault in faults[:_SHOWN_FAULTS])
+    more = f"; and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
+    raise DataError(f"A manifest must name a recording that can be used, and {where} names none ({told}{more}).")
 
 
 def require_disjoint_speakers(outcomes: Iterable[ManifestEntry | ManifestFault], where: str) -> None:

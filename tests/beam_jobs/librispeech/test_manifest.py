@@ -282,7 +282,7 @@ def test_a_manifest_of_which_nothing_is_left_says_why():
         require_usable(parsed(TSV), WHERE)
     with pytest.raises(
         DataError,
-        match=r"names none: In line 2, there must be 4 columns.*3\. In line 3, .* In line 4, .* And 1 more\.$",
+        match=r"names none \(In line 2, there must be 4 columns.*3; In line 3, .*; In line 4, .*; and 1 more\)\.$",
     ):
         require_usable(parsed(TSV, "a\tb\tc", "a", "b", "c"), WHERE)
 
