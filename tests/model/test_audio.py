@@ -191,9 +191,8 @@ def test_a_flac_of_other_widths_is_checked_against_its_md5(subtype):
 
 
 def test_an_id3_tag_before_a_flac_hides_nothing_from_its_md5():
-    tag = b"ID3\x04\x00\x00" + bytes([0, 0, 1, 72]) + bytes(200)
-    np.testing.assert_array_equal(read_any_pcm16(tag + CONTENT, "a").samples, SAMPLES)
-    damaged = tag + CONTENT[:30] + bytes([CONTENT[30] ^ 1]) + CONTENT[31:]
+    np.testing.assert_array_equal(read_any_pcm16(ID3 + CONTENT, "a").samples, SAMPLES)
+    damaged = ID3 + CONTENT[:30] + bytes([CONTENT[30] ^ 1]) + CONTENT[31:]
     with pytest.raises(AudioError, match="holds other sound than the MD5"):
         read_any_pcm16(damaged, "a")
 
@@ -224,6 +223,7 @@ TONE = sine(16_000)
 WAV = encoded(SAMPLES)
 # 64 424 513 440 samples and a few, in a file of some kilobytes.
 LYING = with_bytes(CONTENT, 21, bytes([CONTENT[21] | 0x0F]))
+ID3 = b"ID3\x04\x00\x00" + bytes([0, 0, 1, 72]) + bytes(200)
 PIPED = with_bytes(CONTENT, 21, bytes([CONTENT[21] & 0xF0]) + bytes(4))
 NAN = TONE.copy()
 NAN[7] = np.nan
@@ -257,6 +257,29 @@ NAN[7] = np.nan
 def test_what_cannot_be_a_record_is_refused(content, message):
     with pytest.raises(AudioError, match="^clips/one.*(" + message + ")"):
         read_any_pcm16(content, "clips/one")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (WAV[:3_000], r"^a promises 8000 bytes of sound in its header and holds 2956; copy it again\.$"),
+        (encoded(SAMPLES, kind="AIFF")[:3_000], r"^a must be FLAC or WAV, and is AIFF; convert it first\.$"),
+        (
+            ID3 + with_bytes(CONTENT, 30, bytes([CONTENT[30] ^ 1])),
+            "^a holds other sound than the MD5 in its header says",
+        ),
+        (PIPED, "^a must say in its header how long it is, and does not"),
+        (flac(np.tile(SAMPLES, 2)), r"^a must have 4000 samples at most, and has 8000; cut it\.$"),
+    ],
+)
+def test_what_is_not_the_whole_exact_sound_is_refused(content, message):
+    with pytest.raises(AudioError, match=message):
+        read_pcm16(content, "a", max_samples=4_000)
+
+
+def test_exact_sound_is_read_from_a_wav_and_behind_a_tag():
+    for content in (WAV, ID3 + CONTENT, CONTENT):
+        np.testing.assert_array_equal(read_pcm16(content, "a", max_samples=4_000)[0], SAMPLES)
 
 
 @pytest.mark.parametrize("length", [b"\xff\xff\xff\xff", b"\x00\xf0\xff\x7f", b"\x60\x1f\x00\x00"])
