@@ -9,11 +9,13 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import functools
+import io
 import os
+import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 
 from model import progress
 from model.errors import DataError, TryAgainError, UsageError
@@ -21,10 +23,18 @@ from model.errors import DataError, TryAgainError, UsageError
 SCHEME = "gs://"
 # For so long is tried again what may be gone a moment later: no answer, too many requests.
 RETRY_SECONDS = 120.0
+# The client library keeps ten connections. An object of 200 KB takes some 50 ms to come and 3 to be decoded.
+AT_ONCE = 8
 
+_NO_BUCKET = "The specified bucket does not exist"
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 # Of one read of a stream; an archive is read from its beginning to its end.
 _READ_BYTES = 8 << 20
 _REPORTED_EVERY = 100
+# No answer in time, too many requests.
+_MAY_PASS = (408, 429)
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 class StoredObject(NamedTuple):
@@ -52,6 +62,11 @@ def split_address(address: str) -> tuple[str, str]:
     bucket, _, name = address.removeprefix(SCHEME).partition("/")
     if not address.startswith(SCHEME) or not bucket:
         raise UsageError(f"An address in Cloud Storage must be gs://<bucket>/<name>, not {address!r}.")
+    if not _BUCKET.fullmatch(bucket):
+        raise UsageError(
+            "A bucket's name has 3 to 222 small letters, digits, '.', '_' and '-', and begins and ends with a letter or"
+            f" a digit; that of {address!r} has not."
+        )
     return bucket, name.strip("/")
 
 
@@ -59,7 +74,7 @@ def list_objects(address: str) -> list[StoredObject]:
     """Returns all objects below an address, as below a directory, sorted by name; one request for each thousand."""
     bucket, name = split_address(address)
     prefix = f"{name}/" if name else ""
-    with _said(address):
+    with _said(address, is_listing=True):
         found = _client().list_blobs(bucket, prefix=prefix, retry=_retry())
         objects = [_described(blob, len(prefix)) for blob in found]
     # A name that ends in a slash is a directory that a browser has made.
@@ -70,7 +85,7 @@ def list_names(address: str) -> list[str]:
     """Returns the names of the objects directly below an address, as of the files in a directory."""
     bucket, name = split_address(address)
     prefix = f"{name}/" if name else ""
-    with _said(address):
+    with _said(address, is_listing=True):
         found = _client().list_blobs(bucket, prefix=prefix, delimiter="/", retry=_retry())
         return sorted(blob.name[len(prefix) :] for blob in found if blob.name != prefix)
 
@@ -88,21 +103,47 @@ def describe(address: str) -> StoredObject | None:
 def holds_objects(address: str) -> bool:
     """Tells whether there is an object below an address, as a directory with a file in it."""
     bucket, name = split_address(address)
-    with _said(address):
-        return any(
-            True for _ in _client().list_blobs(bucket, prefix=f"{name}/" if name else "", max_results=1, retry=_retry())
-        )
+    prefix = f"{name}/" if name else ""
+    with _said(address, is_listing=True):
+        # The first may be the directory itself, which a browser has made.
+        found = _client().list_blobs(bucket, prefix=prefix, max_results=2, retry=_retry())
+        return any(blob.name != prefix for blob in found)
 
 
-def read_bytes(address: str) -> bytes:
+def read_bytes(address: str, max_bytes: int | None = None) -> bytes:
     """Returns the content of an object.
+
+    Args:
+      address: Of the object.
+      max_bytes: Of a longer one no more is fetched than this. None: no limit.
 
     Raises:
       FileNotFoundError: there is none.
+      TooLargeError: it is longer.
     """
     bucket, name = split_address(address)
     with _said(address):
-        return _client().bucket(bucket).blob(name).download_as_bytes(retry=_retry())
+        buffer = _Bounded(address, max_bytes)
+        _client().bucket(bucket).blob(name).download_to_file(buffer, retry=_retry())
+    return buffer.getvalue()
+
+
+class TooLargeError(DataError):
+    """An object is longer than what is read of it. Exit code 3."""
+
+
+class _Bounded(io.BytesIO):
+    """A buffer that takes so many bytes and no more."""
+
+    def __init__(self, address: str, max_bytes: int | None) -> None:
+        super().__init__()
+        self._address = address
+        self._max_bytes = max_bytes
+
+    def write(self, piece: Any, /) -> int:
+        if self._max_bytes is not None and self.tell() + len(piece) > self._max_bytes:
+            raise TooLargeError(f"{self._address} must have {self._max_bytes} bytes at most, and has more.")
+        return super().write(piece)
 
 
 def open_stream(address: str) -> BinaryIO:
@@ -130,22 +171,39 @@ def upload(path: Path, address: str) -> None:
         )
 
 
-def upload_tree(directory: Path, address: str, at_once: int) -> None:
+def each(work: Callable[[_Item], _Result], items: Sequence[_Item], what: str = "") -> list[_Result]:
+    """Does some work for each item, `AT_ONCE` at the same time; after a failure none is begun any more.
+
+    Args:
+      work: Is called in several threads.
+      items: What it is called with.
+      what: The word for what is done, where progress is to be reported, such as `uploaded`.
+
+    Returns:
+      What the work has returned, in the order of the items.
+    """
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        futures = [pool.submit(work, item) for item in items]
+        try:
+            for number, future in enumerate(concurrent.futures.as_completed(futures), start=1):
+                future.result()
+                if what and (number % _REPORTED_EVERY == 0 or number == len(futures)):
+                    progress.report(number, len(futures), "files", what)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    return [future.result() for future in futures]
+
+
+def upload_tree(directory: Path, address: str) -> None:
     """Writes an object for each file below a directory; hidden files are left out.
 
     Args:
       directory: Of this machine.
       address: Names of objects are those of the files, below it.
-      at_once: So many are on their way at the same time.
     """
     files = [path.relative_to(directory) for path in sorted(directory.rglob("*")) if path.is_file()]
     visible = [file for file in files if not file.name.startswith(".")]
-    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
-        done = [pool.submit(upload, directory / file, f"{address}/{file.as_posix()}") for file in visible]
-        for number, future in enumerate(concurrent.futures.as_completed(done), start=1):
-            future.result()
-            if number % _REPORTED_EVERY == 0 or number == len(done):
-                progress.report(number, len(done), "files", "uploaded")
+    each(lambda file: upload(directory / file, f"{address}/{file.as_posix()}"), visible, "uploaded")
 
 
 def copy(source: str, target: str) -> None:
@@ -164,10 +222,12 @@ def delete(addresses: Iterable[str]) -> None:
     """Deletes objects; those that are gone already are passed over."""
     from google.api_core.exceptions import NotFound
 
-    for address in addresses:
+    def delete_one(address: str) -> None:
         bucket, name = split_address(address)
         with _said(address), contextlib.suppress(NotFound):
             _client().bucket(bucket).blob(name).delete(retry=_retry())
+
+    each(delete_one, list(addresses))
 
 
 class _Stream:
@@ -195,8 +255,8 @@ class _Stream:
 
 
 @contextlib.contextmanager
-def _said(address: str) -> Iterator[None]:
-    """Turns what the client library raises into errors that say what is to be done."""
+def _said(address: str, is_listing: bool = False) -> Iterator[None]:
+    """Turns what the client library raises into errors that say what is to be done; a list misses its bucket alone."""
     import requests
     from google.api_core import exceptions
     from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
@@ -204,8 +264,8 @@ def _said(address: str) -> Iterator[None]:
     try:
         yield
     except exceptions.NotFound as error:
-        if "bucket" in str(error).lower() and "No such object" not in str(error):
-            raise DataError(f"There is no bucket for {address}; name one that exists.") from error
+        if is_listing or _NO_BUCKET in str(error):
+            raise UsageError(f"There is no bucket for {address}; name one that exists.") from error
         raise FileNotFoundError(f"There is no object {address}.") from error
     except (exceptions.Forbidden, exceptions.Unauthorized) as error:
         raise DataError(
@@ -217,6 +277,11 @@ def _said(address: str) -> Iterator[None]:
             f"To use {address} you must be signed in to Google Cloud, and are not; run `gcloud auth"
             " application-default login`, or let GOOGLE_APPLICATION_CREDENTIALS name a key."
         ) from error
+    except exceptions.ClientError as error:
+        reason = " ".join(str(error).split())[:200]
+        if error.code in _MAY_PASS:
+            raise TryAgainError(f"Cloud Storage did not answer for {address} ({reason}); run again later.") from error
+        raise DataError(f"Cloud Storage must take the request for {address}, and refused it ({reason}).") from error
     except (exceptions.GoogleAPICallError, exceptions.RetryError, GoogleAuthError, requests.RequestException) as error:
         reason = " ".join(str(error).split())[:200]
         raise TryAgainError(f"Cloud Storage did not answer for {address} ({reason}); run again later.") from error

@@ -47,25 +47,41 @@ def run(pipeline: beam.Pipeline, watch: Callable[[dict[str, int]], None]) -> Non
             " cancel it, and run again; finished shards are kept."
         ) from error
     job = f"{job} ({result.job_id()})"
+    going_on = (
+        f"and {job} goes on; cancel it with `gcloud dataflow jobs cancel {result.job_id()} --region {cloud.region}`, or"
+        " run the same command again when it has ended, which publishes its output."
+    )
     try:
         with _watching(result, watch):
             result.wait_until_finish()
     except DataflowRuntimeException as error:
         if (told := error_in(str(error))) is not None:
             raise told from error
-        reason = " ".join(str(error).split())
-        if len(reason) > _SHOWN_CHARACTERS:
-            # The end of a traceback is what was raised.
-            reason = f"… {reason[-_SHOWN_CHARACTERS:]}"
         raise TryAgainError(
-            f"Every step of a job must succeed, and {job} did not ({reason}); look at its logs, mend what they name,"
-            " and run again; finished shards are kept."
+            f"Every step of a job must succeed, and {job} did not ({_shortened(str(error))}); look at its logs, mend"
+            " what they name, and run again; finished shards are kept."
         ) from error
     except KeyboardInterrupt as error:
-        raise TryAgainError(
-            f"Stopped waiting, and {job} goes on; cancel it with `gcloud dataflow jobs cancel {result.job_id()}"
-            f" --region {cloud.region}`, or run the same command again when it has ended, which publishes its output."
-        ) from error
+        raise TryAgainError(f"Stopped waiting, {going_on}") from error
+    # Beam asks in a thread, which ends with the first error of the service; then it finds the job unfinished.
+    except (*_errors_of_the_service(), AssertionError) as error:
+        raise TryAgainError(f"Dataflow did not answer ({_shortened(str(error))}), {going_on}") from error
+
+
+def _shortened(text: str) -> str:
+    """Returns a text as one line, of which the end is kept: of a traceback it says what was raised."""
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN_CHARACTERS else f"… {line[-_SHOWN_CHARACTERS:]}"
+
+
+def _errors_of_the_service() -> tuple[type[Exception], ...]:
+    """Returns what the client libraries raise when the service, or Cloud Storage, does not do what it is asked for."""
+    from apitools.base.py.exceptions import Error as ApiError
+    from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
+    from httplib2 import HttpLib2Error
+
+    return (ApiError, GoogleAPIError, GoogleAuthError, HttpLib2Error, OSError)
 
 
 def counters(result: Any) -> dict[str, int]:
@@ -79,15 +95,13 @@ def counters(result: Any) -> dict[str, int]:
 
 @contextlib.contextmanager
 def _submission_errors_are_said(cloud: GoogleCloudOptions) -> Iterator[None]:
-    from apitools.base.py.exceptions import Error as ApiError
     from apitools.base.py.exceptions import HttpError
-    from google.auth.exceptions import GoogleAuthError
 
     where = f"Dataflow in {cloud.project}, {cloud.region}"
     try:
         yield
     except HttpError as error:
-        reason = " ".join(error.content.decode(errors="replace").split())[:_SHOWN_CHARACTERS]
+        reason = _shortened(error.content.decode(errors="replace"))
         if error.status_code in _FORBIDDEN:
             raise DataError(
                 f"Whoever runs this must be allowed to create jobs on {where}, and is not ({reason}); give the account"
@@ -96,22 +110,22 @@ def _submission_errors_are_said(cloud: GoogleCloudOptions) -> Iterator[None]:
         if 400 <= error.status_code < 500 and error.status_code not in _MAY_PASS:
             raise UsageError(f"{where} must take the job, and refused it ({reason}); mend the flags.") from error
         raise TryAgainError(f"{where} did not answer ({error.status_code}: {reason}); run again later.") from error
-    except (ApiError, GoogleAuthError, OSError) as error:
-        # What is staged goes to Cloud Storage, whose refusals are OSErrors here.
-        reason = " ".join(str(error).split())[:_SHOWN_CHARACTERS]
-        raise TryAgainError(f"{where} did not take the job ({reason}); mend that, or run again later.") from error
+    except _errors_of_the_service() as error:
+        # What is staged goes to Cloud Storage.
+        raise TryAgainError(
+            f"{where} did not take the job ({_shortened(str(error))}); mend that, or run again later."
+        ) from error
 
 
 @contextlib.contextmanager
 def _watching(result: Any, watch: Callable[[dict[str, int]], None]) -> Iterator[None]:
     """Calls `watch` with the job's counters while the block waits for it."""
-    from apitools.base.py.exceptions import Error as ApiError
-
     ended = threading.Event()
+    passed_over = (*_errors_of_the_service(), LookupError, ValueError)
 
     def look() -> None:
         # Whoever cannot see how far a job is waits for it all the same.
-        with contextlib.suppress(ApiError, OSError, LookupError, ValueError):
+        with contextlib.suppress(*passed_over):
             watch(counters(result))
 
     def look_now_and_then() -> None:

@@ -8,10 +8,11 @@ computes only the last of several branches and reports success, and the rest nee
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import logging
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,24 +39,25 @@ def direct_flags(workers: int) -> list[str]:
     return ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
 
 
-@contextlib.contextmanager
-def pipelines(flags: Sequence[str]) -> Iterator[Callable[[], beam.Pipeline]]:
-    """Gives what makes pipelines with Beam's flags; they must have ended when the block does.
+def pipeline_maker(flags: Sequence[str]) -> Callable[[], beam.Pipeline]:
+    """Returns what makes pipelines with Beam's flags.
 
     Raises:
       UsageError: a flag is unknown or has an impossible value, or one that the engine needs is missing.
     """
     options = _options(flags)
-    if not _is_dataflow(options):
-        yield lambda: beam.Pipeline(options=options)
-        return
-    _require_dataflow_flags(options)
-    setup = options.view_as(SetupOptions)
-    with tempfile.TemporaryDirectory(prefix="w2v2-") as directory:
-        if setup.sdk_location != "container":
-            package = write_worker_package(Path(directory))
-            setup.extra_packages = [*(setup.extra_packages or ()), str(package)]
-        yield lambda: _dataflow_pipeline(options)
+    if _is_dataflow(options):
+        _require_dataflow_flags(options)
+    return functools.partial(_make_pipeline, options)
+
+
+def require_reachable(flags: Sequence[str], reached: Sequence[str]) -> None:
+    """Checks that the workers of a job with these flags can read and write places.
+
+    Raises:
+      UsageError: Dataflow's workers cannot.
+    """
+    _require_reachable(PipelineOptions(list(flags)), reached)
 
 
 def run(
@@ -77,15 +79,14 @@ def run(
     if not _is_dataflow(options):
         _run_here(pipeline)
         return
-    for place in reached:
-        if not places.is_remote(place):
-            raise UsageError(
-                f"What Dataflow's workers read and write must be in Cloud Storage, and {place} is on this machine; name"
-                " a gs:// address."
-            )
-    cloud = options.view_as(GoogleCloudOptions)
+    _require_dataflow_flags(options)
+    _require_reachable(options, reached)
+    cloud, setup = options.view_as(GoogleCloudOptions), options.view_as(SetupOptions)
     cloud.job_name = cloud.job_name or job_name
-    dataflow.run(pipeline, watch)
+    with tempfile.TemporaryDirectory(prefix="w2v2-") as directory:
+        if setup.sdk_location != "container":
+            setup.extra_packages = [*(setup.extra_packages or ()), str(write_worker_package(Path(directory)))]
+        dataflow.run(pipeline, watch)
 
 
 def _run_here(pipeline: beam.Pipeline) -> None:
@@ -108,7 +109,7 @@ def _options(flags: Sequence[str]) -> PipelineOptions:
             every = options.get_all_options(retain_unknown_options=True)
             known = _without_warnings(options.get_all_options)
     except SystemExit as error:
-        reason = said.getvalue().strip().splitlines()[-1].rpartition("error: ")[2]
+        reason = said.getvalue().strip().rpartition("error: ")[2] or "--help is none of them"
         raise UsageError(f"Flags of Beam must have values that Beam takes: {reason}.") from error
     unknown = [f"--{name}" for name in every if name not in known]
     words = [flag for flag, before in zip(flags, ["--x=", *flags], strict=False) if _is_stray(flag, before)]
@@ -140,6 +141,15 @@ def _is_dataflow(options: PipelineOptions) -> bool:
     return (options.view_as(StandardOptions).runner or "").lower() in _DATAFLOW
 
 
+def _require_reachable(options: PipelineOptions, reached: Sequence[str]) -> None:
+    for place in reached if _is_dataflow(options) else ():
+        if not places.is_remote(place):
+            raise UsageError(
+                f"What Dataflow's workers read and write must be in Cloud Storage, and {place} is on this machine; name"
+                " a gs:// address."
+            )
+
+
 def _require_dataflow_flags(options: PipelineOptions) -> None:
     cloud = options.view_as(GoogleCloudOptions)
     for name, example in {
@@ -149,13 +159,15 @@ def _require_dataflow_flags(options: PipelineOptions) -> None:
     }.items():
         if not getattr(cloud, name):
             raise UsageError(f"A job on Dataflow needs --{name}, such as --{name}={example}.")
+    if cloud.template_location:
+        raise UsageError("A job is run and not written down as a template; leave out --template_location.")
     for name in ("temp_location", "staging_location"):
         place = getattr(cloud, name)
         if place and not places.is_remote(place):
             raise UsageError(f"--{name} must be an address in Cloud Storage, gs://…, not {place}.")
 
 
-def _dataflow_pipeline(options: PipelineOptions) -> beam.Pipeline:
+def _make_pipeline(options: PipelineOptions) -> beam.Pipeline:
     try:
         return beam.Pipeline(options=options)
     except ValueError as error:

@@ -80,6 +80,14 @@ def is_file(place: str) -> bool:
     return cloud_storage.describe(place) is not None if is_remote(place) else Path(place).is_file()
 
 
+def size_bytes(place: str) -> int | None:
+    """Returns how long a file is; None where there is none."""
+    if is_remote(place):
+        found = cloud_storage.describe(place)
+        return None if found is None else found.size_bytes
+    return Path(place).stat().st_size if Path(place).is_file() else None
+
+
 def is_directory(place: str) -> bool:
     """Tells whether there is a directory; in Cloud Storage, whether something lies below."""
     return cloud_storage.holds_objects(place) if is_remote(place) else Path(place).is_dir()
@@ -179,14 +187,15 @@ def _local_stamp(path: Path) -> str:
     return f"{status.st_size}\0{status.st_mtime_ns}" if stat.S_ISREG(status.st_mode) else _MISSING
 
 
-def read_bytes(place: str) -> bytes:
-    """Returns the content of a file.
+def read_bytes(place: str, max_object_bytes: int | None = None) -> bytes:
+    """Returns the content of a file; of an object in Cloud Storage no more than `max_object_bytes`.
 
     Raises:
       OSError: it cannot be read, or is a pipe or a device.
+      TooLargeError: the object is longer.
     """
     if is_remote(place):
-        return cloud_storage.read_bytes(place)
+        return cloud_storage.read_bytes(place, max_object_bytes)
     with open(place, "rb", opener=_open_at_once) as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise OSError(errno.EINVAL, "it is a pipe or a device", place)
@@ -268,25 +277,29 @@ def move_tree(source: str, target: str) -> None:
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         shutil.move(source, target)
         return
-    for entry in list_tree(source):
-        old, new = join(source, entry.path), join(target, entry.path)
-        if is_remote(source) and is_remote(target):
-            cloud_storage.copy(old, new)
-        elif is_remote(target):
-            cloud_storage.upload(Path(old), new)
-        else:
-            with replacing(new) as temporary, open_stream(old) as stream, temporary.open("wb") as file:
-                shutil.copyfileobj(stream, file)
+    moved = [(join(source, entry.path), join(target, entry.path)) for entry in list_tree(source)]
+    cloud_storage.each(_copy, moved)
     remove_tree(source)
 
 
-def require_free(place: str, marker: str, source: str) -> None:
+def _copy(old_and_new: tuple[str, str]) -> None:
+    old, new = old_and_new
+    if is_remote(old) and is_remote(new):
+        cloud_storage.copy(old, new)
+    elif is_remote(new):
+        cloud_storage.upload(Path(old), new)
+    else:
+        with replacing(new) as temporary, open_stream(old) as stream, temporary.open("wb") as file:
+            shutil.copyfileobj(stream, file)
+
+
+def require_free(place: str, marker: str, source: str = "") -> None:
     """Refuses to write to a place that holds something else than an earlier output.
 
     Args:
       place: Where an output is to be written.
       marker: The file by which an earlier output is known.
-      source: What is read; must be another place.
+      source: What is read; must be another place. Nothing where that is not known yet.
 
     Raises:
       UsageError: it does.

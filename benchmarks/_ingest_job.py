@@ -39,7 +39,7 @@ def main() -> None:
     kind, corpus, output = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     import tensorflow as tf  # noqa: F401 — its import is no part of the work
 
-    from beam_jobs.engines import direct_flags, pipelines
+    from beam_jobs.engines import direct_flags, pipeline_maker
     from beam_jobs.librispeech import IngestSettings
     from beam_jobs.librispeech.ingest import ingest
 
@@ -49,8 +49,7 @@ def main() -> None:
     if kind == "bare":
         bare(corpus, output)
     else:
-        with pipelines(flags) as make_pipeline:
-            ingest(corpus, output, output.with_name("staging"), IngestSettings(), make_pipeline)
+        ingest(corpus, output, output.with_name("staging"), IngestSettings(), pipeline_maker(flags))
     measured = {"seconds": time.perf_counter() - start, "cpu_seconds": time.process_time() - start_cpu}
     written = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     # Linux counts in KiB.

@@ -50,7 +50,7 @@ def in_cloud(root: Path) -> dict[str, float]:
         assert emulator.stdout is not None
         os.environ["STORAGE_EMULATOR_HOST"] = f"http://127.0.0.1:{int(emulator.stdout.readline())}"
         for name in ("15 min", "start"):
-            cloud_storage.upload_tree(root / name, f"gs://speech/{name}", at_once=4)
+            cloud_storage.upload_tree(root / name, f"gs://speech/{name}")
         return ingest_costs("gs://speech/15 min", "gs://speech/start", "gs://speech/out")
     finally:
         emulator.communicate("")

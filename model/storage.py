@@ -89,8 +89,11 @@ def require_replaceable(directory: str | os.PathLike[str], marker: str, source: 
         raise UsageError(
             f"The output must be another place than the source, and both are {root}; name a new directory."
         )
-    if root.exists() and not root.is_dir():
-        raise UsageError(f"The output {root} must be a directory, and is a file; name a new directory.")
+    for place in (root, *root.parents):
+        if place.exists():
+            if not place.is_dir():
+                raise UsageError(f"The output {root} must be a directory, and {place} is a file; name a new directory.")
+            break
     if root.is_dir() and any(root.iterdir()) and not (root / marker).is_file():
         raise UsageError(
             f"The output {root} must be new, empty or an earlier output of this command (with {marker} in it), and"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import importlib.util
 import json
@@ -264,9 +263,7 @@ def ingest(
             show_default=False,
         ),
     ] = None,
-    workers: Annotated[
-        int, typer.Option(min=1, help="Processes that decode; several need some seconds to start.")
-    ] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that decode; several need some seconds to start.")] = 1,
     config: Annotated[
         str, typer.Option(help="The configuration whose ingest settings are taken: splits, limits, shards.")
     ] = DEFAULT_CONFIG,
@@ -291,22 +288,20 @@ def ingest(
 
     began = time.monotonic()
     settings = load_config(config).ingest
-    with shown(None if as_json else _console(), "Ingest"):
+    place = output.rstrip("/")
+    with shown(None if as_json else _console(), "Obtaining the corpus"):
         from beam_jobs import engines, places
         from beam_jobs.librispeech import CODE_OF_RECORDS
-        from beam_jobs.librispeech.ingest import ingest as ingest_corpus
-        from beam_jobs.librispeech.obtain import obtain_corpus
+        from beam_jobs.librispeech.job import IngestRequest, run_job
         from components.code_fingerprint import code_fingerprint
+        from model.progress import emit
 
-        place = output.rstrip("/")
         if downloads is None:
             downloads = f"{place}.corpora" if places.is_remote(output) else str(_workspace(workspace).corpora_dir)
-        with engines.pipelines(beam_flags or engines.direct_flags(workers)) as make_pipeline:
-            obtained = obtain_corpus(corpus, downloads)
-            if obtained.subsets:
-                settings = dataclasses.replace(settings, subsets=obtained.subsets)
-            code = code_fingerprint(*CODE_OF_RECORDS)
-            info = ingest_corpus(obtained.root, output, f"{place}.staging", settings, make_pipeline, code)
+        flags = beam_flags or engines.direct_flags(workers)
+        request = IngestRequest(corpus, output, downloads, f"{place}.staging", flags)
+        begin = functools.partial(emit, "node_started", {"node": "Ingest"})
+        info = run_job(request, settings, code_fingerprint(*CODE_OF_RECORDS), begin)
     if as_json:
         return _print_json(info)
     hours = sum(split["hours"] for split in info["splits"].values())

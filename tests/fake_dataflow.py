@@ -29,8 +29,26 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 _JOBS = re.compile(
     r"/v1b3/projects/(?P<project>[^/]+)/locations/(?P<region>[^/]+)/jobs(?:/(?P<job>[^/]+))?(?P<rest>/\w+)?"
 )
-# Workers that record and decode need neither: what a staged package lacks must not come from this environment.
-_FORBIDDEN = ("tensorflow", "keras", "tfx", "onnxruntime", "typer", "rich", "pipeline", "components", "tests")
+# What a worker has of this environment: not the project's code, and none of the frameworks that ingest does without.
+_SITECUSTOMIZE = """
+import os
+import sys
+
+MISSING = "tensorflow keras tfx onnxruntime typer rich pipeline components tests".split()
+
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in MISSING:
+            raise ModuleNotFoundError(f"No module named {name!r} on a worker", name=name)
+
+
+sys.meta_path.insert(0, Missing())
+import beam_jobs, model
+
+for package in (beam_jobs, model):
+    assert os.path.dirname(package.__file__) == os.path.join(os.path.dirname(__file__), package.__name__), package
+"""
 
 
 class FakeDataflow:
@@ -49,6 +67,7 @@ class FakeDataflow:
         self.jobs, self.states, self.errors, self.counters, self.answers = [], {}, {}, {}, []
         self.run = self.run_in_workers
         self._asked = collections.defaultdict(threading.Event)
+        self._threads = []
         self._read_object = read_object
         self._directory = directory
         service = self
@@ -74,6 +93,12 @@ class FakeDataflow:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self):
+        # A job that is no longer waited for would go on in the tests that come after.
+        for event in self._asked.values():
+            event.set()
+        for thread in self._threads:
+            thread.join(60)
+            assert not thread.is_alive()
         self._server.shutdown()
         self._server.server_close()
 
@@ -90,7 +115,9 @@ class FakeDataflow:
             job = {**body, "id": f"2026-{len(self.jobs)}", "projectId": found["project"], "location": found["region"]}
             self.jobs.append(job)
             self.states[job["id"]] = "JOB_STATE_RUNNING"
-            threading.Thread(target=self._work, args=(job,), daemon=True).start()
+            self._asked[job["id"]].clear()
+            self._threads.append(threading.Thread(target=self._work, args=(job,), daemon=True))
+            self._threads[-1].start()
             return 200, self._told(job)
         (job,) = (job for job in self.jobs if job["id"] == found["job"])
         if found["rest"] == "/messages":
@@ -157,13 +184,10 @@ class FakeDataflow:
                 (site / name).write_bytes(content)
                 with zipfile.ZipFile(site / name) as wheel:
                     wheel.extractall(site)
-        (site / "sitecustomize.py").write_text(
-            "import sys\n\nclass Missing:\n    def find_spec(self, name, path=None, target=None):\n"
-            f"        if name.partition('.')[0] in {_FORBIDDEN!r}:\n"
-            "            raise ModuleNotFoundError(f'No module named {name!r} on a worker', name=name)\n\n"
-            "sys.meta_path.insert(0, Missing())\n"
-        )
-        command = f"env PYTHONPATH={site} {sys.executable} -W ignore -m apache_beam.runners.worker.sdk_worker_main"
+        (site / "sitecustomize.py").write_text(_SITECUSTOMIZE)
+        # Python looks into the current directory first, then into what PYTHONPATH names.
+        worker = f"{sys.executable} -W ignore -m apache_beam.runners.worker.sdk_worker_main"
+        command = f"cd {site} && exec env PYTHONPATH={site} {worker}"
         pipeline = self.pipeline_of(job)
         for environment in pipeline.components.environments.values():
             environment.urn = python_urns.SUBPROCESS_SDK

@@ -8,14 +8,12 @@ import sys
 from collections.abc import Sequence
 
 from beam_jobs.librispeech.settings import IngestSettings
-from model.errors import W2v2Error
+from model.errors import UsageError, W2v2Error
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Writes the records of a corpus and prints what is in them; returns the exit code."""
-    from beam_jobs import engines
-    from beam_jobs.librispeech.ingest import ingest
-    from beam_jobs.librispeech.obtain import obtain_corpus
+    from beam_jobs.librispeech.job import IngestRequest, run_job
 
     defaults = IngestSettings()
     parser = argparse.ArgumentParser(
@@ -34,20 +32,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--max-reject-fraction", type=float, default=defaults.max_reject_fraction)
     parser.add_argument("--num-shards-per-split", type=int, help="files of each split; by its size, if not given")
     arguments, beam_flags = parser.parse_known_args(argv)
+    output = arguments.output.rstrip("/")
     try:
-        output = arguments.output.rstrip("/")
-        obtained = obtain_corpus(arguments.corpus, arguments.downloads or f"{output}.corpora")
         settings = IngestSettings(
-            subsets=obtained.subsets,
             max_reject_fraction=arguments.max_reject_fraction,
             num_shards_per_split=arguments.num_shards_per_split,
         )
-        with engines.pipelines(beam_flags) as make_pipeline:
-            staging = arguments.staging or f"{output}.staging"
-            info = ingest(obtained.root, arguments.output, staging, settings, make_pipeline)
+        request = IngestRequest(
+            corpus=arguments.corpus,
+            output=output,
+            downloads=arguments.downloads or f"{output}.corpora",
+            staging=arguments.staging or f"{output}.staging",
+            beam_flags=beam_flags,
+        )
+        info = run_job(request, settings)
     except W2v2Error as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    except (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError) as error:
+        sys.stderr.write(f"{error.filename or 'A file'} cannot be used: {error.strerror}; name another place.\n")
+        return UsageError.exit_code
     sys.stdout.write(json.dumps(info, indent=2) + "\n")
     return 0
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import functools
 import hashlib
 import json
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from beam_jobs import engines, places
 from beam_jobs.librispeech.corpus import CorpusSummary, inspect_corpus
 from beam_jobs.librispeech.page import render_page
 from beam_jobs.librispeech.recordings import Recordings
-from beam_jobs.librispeech.results import PLAN_FILE, collect_results, first_rejects
+from beam_jobs.librispeech.results import collect_results, first_rejects
 from beam_jobs.librispeech.settings import IngestSettings
 from beam_jobs.librispeech.transforms import PLANNED, ReadReferences, WritePlan, WriteShards
 from model.errors import DataError
@@ -31,6 +33,8 @@ PAGE_FILE = "dataset.html"
 RECORD_VERSION = 2
 
 _SPLIT_PREFIX = "Split-"
+# In an output: shards are being moved in.
+_PUBLISHING_FILE = ".publishing"
 
 
 def ingest(
@@ -66,15 +70,16 @@ def ingest(
       DiskFullError: there is no room left.
       TryAgainError: Cloud Storage does not answer.
     """
-    output = places.absolute(output_dir)
     source = places.absolute(corpus_dir)
-    places.require_free(output, INFO_FILE, source)
+    output = require_output(output_dir, source)
     corpus = inspect_corpus(source, settings)
     staging_name = f"ingest-{_key(corpus, settings, code_fingerprint)[:24]}"
     staging = places.join(places.absolute(staging_root), staging_name)
     with disk_full_is_said(staging):
-        _run(corpus, staging, settings, make_pipeline)
-        rejects, info = collect_results(corpus, staging, settings, RECORD_VERSION)
+        # Of this run alone: another one may be under way.
+        plan = places.join(staging, f"plan-{uuid.uuid4().hex}.json")
+        _run(corpus, staging, plan, settings, make_pipeline)
+        rejects, info = collect_results(corpus, staging, plan, settings, RECORD_VERSION)
         limit = settings.max_reject_fraction
         if len(rejects) > limit * info["read"]:
             list_of_rejects = places.join(staging, REJECTS_FILE)
@@ -84,10 +89,31 @@ def ingest(
     return info
 
 
+def require_output(output_dir: str | Path, source: str = "") -> str:
+    """Returns the absolute place of an output, which must be new, empty, or an output of this job, finished or not.
+
+    Args:
+      output_dir: Where an output is to be written.
+      source: What is read; nothing where that is not known yet.
+
+    Raises:
+      UsageError: it holds something else.
+    """
+    output = places.absolute(output_dir)
+    was_interrupted = places.is_file(places.join(output, _PUBLISHING_FILE))
+    places.require_free(output, _PUBLISHING_FILE if was_interrupted else INFO_FILE, source)
+    return output
+
+
 def _publish(
     corpus: CorpusSummary, staging: str, output: str, rejects: list[dict[str, str]], info: dict[str, Any]
 ) -> None:
-    """Moves the shards to the output. `dataset_info.json` is the last: who finds it finds all."""
+    """Moves the shards to the output. `dataset_info.json` is the last: who finds it finds all.
+
+    Who is killed meanwhile leaves a mark, by which the place is known again.
+    """
+    mark = places.join(output, _PUBLISHING_FILE)
+    places.write_bytes(mark, b"")
     places.remove(places.join(output, INFO_FILE))
     # Of an earlier output nothing stays: its splits may have had other names.
     for stale in places.list_directories(output):
@@ -98,20 +124,22 @@ def _publish(
     _write_rejects(places.join(output, REJECTS_FILE), rejects)
     places.write_bytes(places.join(output, PAGE_FILE), render_page(info).encode())
     places.write_json(places.join(output, INFO_FILE), info)
+    places.remove(mark)
     places.remove_tree(staging)
 
 
 def _key(corpus: CorpusSummary, settings: IngestSettings, code_fingerprint: str) -> str:
-    parts = f"{RECORD_VERSION} {corpus.fingerprint} {digest(settings)} {code_fingerprint}"
+    # How many rejects are too many decides nothing about a shard.
+    of_shards = dataclasses.replace(settings, max_reject_fraction=0.0)
+    parts = f"{RECORD_VERSION} {corpus.fingerprint} {digest(of_shards)} {code_fingerprint}"
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
-def _run(corpus: CorpusSummary, staging: str, settings: IngestSettings, make_pipeline: Callable[[], Any]) -> None:
+def _run(
+    corpus: CorpusSummary, staging: str, plan: str, settings: IngestSettings, make_pipeline: Callable[[], Any]
+) -> None:
     announce(corpus.utterances)
     num_shards = {split: settings.num_shards(count) for split, count in corpus.utterances_by_split.items()}
-    plan = places.join(staging, PLAN_FILE)
-    # Of an earlier try.
-    places.remove(plan)
     pipeline = make_pipeline()
     parts = list(corpus.chapters) or [Recordings(corpus.root)]
     references = (

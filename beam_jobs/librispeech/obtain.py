@@ -18,9 +18,6 @@ from model import progress
 # Of a corpus that was unpacked in Cloud Storage: the last to be written, says from what.
 NOTE_FILE = ".unpacked.json"
 
-# The client library keeps ten connections.
-_UPLOADED_AT_ONCE = 8
-
 
 @dataclasses.dataclass(frozen=True)
 class ObtainedCorpus:
@@ -125,6 +122,6 @@ def _unpacking_place(target: str, identity: str) -> Iterator[Path | None]:
     yield local
     progress.emit("stage", {"text": f"Uploading to {target}"})
     places.remove_tree(target)
-    cloud_storage.upload_tree(local / "LibriSpeech", places.join(target, "LibriSpeech"), _UPLOADED_AT_ONCE)
+    cloud_storage.upload_tree(local / "LibriSpeech", places.join(target, "LibriSpeech"))
     places.write_json(note, {"identity": identity})
     places.remove_tree(str(local))

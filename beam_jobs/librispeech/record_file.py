@@ -19,11 +19,15 @@ class RecordFile:
 
     Args:
       stream: What is written to; it stays open.
+
+    Attributes:
+      size_bytes: Of all that has been written.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._digest = hashlib.sha256()
+        self.size_bytes = 0
 
     @property
     def sha256(self) -> str:
@@ -41,6 +45,7 @@ class RecordFile:
         for part in (length + _masked(google_crc32c.value(length)) + first, *others, _masked(checksum)):
             self._digest.update(part)
             self._stream.write(part)
+            self.size_bytes += len(part)
 
 
 def _masked(checksum: int) -> bytes:

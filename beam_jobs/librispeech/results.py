@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from beam_jobs import places
+from beam_jobs import cloud_storage, places
 from beam_jobs.librispeech.corpus import CorpusSummary
 from beam_jobs.librispeech.page import summarise_rejects
 from beam_jobs.librispeech.profile import Profile, merge_all
@@ -16,22 +15,18 @@ from beam_jobs.librispeech.shards import result_file
 from model.errors import DataError
 from model.settings import to_mapping
 
-# In the staging directory: how many references each shard gets, and what was rejected without listening.
-PLAN_FILE = "plan.json"
-
 _SHOWN_REJECTS = 3
-# The client library of Cloud Storage keeps ten connections.
-_READ_AT_ONCE = 8
 
 
 def collect_results(
-    corpus: CorpusSummary, staging: str, settings: IngestSettings, record_version: int
+    corpus: CorpusSummary, staging: str, plan: str, settings: IngestSettings, record_version: int
 ) -> tuple[list[dict[str, str]], dict[str, Any]]:
     """Adds up the results of all shards, and holds them against the plan.
 
     Args:
       corpus: What was read.
-      staging: Where the plan, the shards and their results lie.
+      staging: Where the shards and their results lie.
+      plan: The file that `WritePlan` has written.
       settings: Of the job.
       record_version: Of the records.
 
@@ -41,7 +36,7 @@ def collect_results(
     Raises:
       DataError: an utterance is missing, the corpus has changed meanwhile, or a split holds nothing.
     """
-    planned, rejects = _read_plan(staging)
+    planned, rejects = _read_plan(plan)
     read = sum(planned.values()) + len(rejects)
     results_of_shards = _read_results(staging, planned)
     splits: dict[str, dict[str, Any]] = {}
@@ -113,12 +108,12 @@ def first_rejects(rejects: list[dict[str, str]]) -> str:
     return "; ".join(told + [f"and {more} more"] * (more > 0))
 
 
-def _read_plan(staging: str) -> tuple[dict[tuple[str, int], int], list[dict[str, str]]]:
+def _read_plan(path: str) -> tuple[dict[tuple[str, int], int], list[dict[str, str]]]:
     """Returns the number of references by split and shard, and what has become no reference."""
     try:
-        plan = places.read_json(places.join(staging, PLAN_FILE))
+        plan = places.read_json(path)
     except FileNotFoundError as error:
-        raise _fault(f"its plan is not in {staging}") from error
+        raise _fault(f"its plan is not there, {path}") from error
     return {(split, shard): count for split, shard, count in plan["references"]}, list(plan["rejects"])
 
 
@@ -129,8 +124,7 @@ def _read_results(staging: str, planned: Mapping[tuple[str, int], int]) -> dict[
         except FileNotFoundError as error:
             raise _fault(f"the result of shard {key[1]} of {key[0]} is not in {staging}") from error
 
-    with concurrent.futures.ThreadPoolExecutor(_READ_AT_ONCE) as pool:
-        results = dict(zip(planned, pool.map(read, planned), strict=True))
+    results = dict(zip(planned, cloud_storage.each(read, list(planned)), strict=True))
     for (split, shard), result in results.items():
         if result["read"] != planned[split, shard]:
             raise _fault(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import collections
 import concurrent.futures
 import dataclasses
+import hashlib
 import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from beam_jobs import places
+from beam_jobs import cloud_storage, places
 from beam_jobs.librispeech.manifest import location
 from beam_jobs.librispeech.profile import Profile
 from beam_jobs.librispeech.record_file import RecordFile
@@ -19,10 +20,16 @@ from beam_jobs.librispeech.settings import IngestSettings
 from model.audio import SAMPLE_RATE_HZ, AudioError, read_any_pcm16, read_pcm16
 from model.examples import Utterance, encode_in_pieces
 from model.speech_progress import SpeechMeter
+from model.storage import sha256_of_file
 
 _RESULTS_DIRECTORY = "results"
-# An object of 200 KB takes some 50 ms to come and 3 to be decoded; the client library keeps ten connections.
-_FETCHED_AHEAD = 8
+# What is fetched is held in memory, `AT_ONCE` objects at the same time. 35 s of the densest sound that people record
+# have less: 192 kHz, two channels, 32 bits.
+_MAX_OBJECT_BYTES = 64 << 20
+
+
+# The path of a file of this machine, the content of an object, or why there is none.
+_Source = str | bytes | cloud_storage.TooLargeError | None
 
 
 def shard_name(shard: int, num_shards: int) -> str:
@@ -66,9 +73,10 @@ def write_shard(
     name = shard_name(shard, num_shards)
     result_path = places.join(staging_dir, result_file(split, shard))
     path = places.join(staging_dir, f"Split-{split}", name)
-    # The result is written last, so that it has a shard.
-    if places.is_file(result_path) and places.is_file(path):
-        result = places.read_json(result_path)
+    ordered = sorted(references, key=lambda item: (item.utterance_id, item.path))
+    planned = hashlib.sha256("\n".join(map(repr, ordered)).encode(errors="surrogateescape")).hexdigest()
+    result = _finished(result_path, path, planned)
+    if result is not None:
         meter.kept(result["read"], len(result["rejects"]))
         return {**result, "resumed": True}
     meter.report()
@@ -81,7 +89,6 @@ def write_shard(
     temporary_path = path if places.is_remote(path) else places.join(staging_dir, f"{split}-{name}")
     with places.new_file(temporary_path) as temporary, _writing(temporary) as stream:
         records = RecordFile(stream)
-        ordered = sorted(references, key=lambda item: (item.utterance_id, item.path))
         for reference, source in _sources(root, ordered):
             if reference.utterance_id in seen:
                 rejects.append(_reject(reference, "Its id stands twice in the corpus."))
@@ -106,6 +113,8 @@ def write_shard(
     result = {
         "split": split,
         "shard": name,
+        "references_sha256": planned,
+        "bytes": records.size_bytes,
         "read": written + len(rejects),
         "written": written,
         "samples": samples,
@@ -118,6 +127,25 @@ def write_shard(
     places.write_json(result_path, result)
     meter.report()
     return {**result, "resumed": False}
+
+
+def _finished(result_path: str, path: str, planned: str) -> dict[str, Any] | None:
+    """Returns the result of a shard that an earlier try has finished, of the same references; None where it has not.
+
+    A machine that went down may have left a file without its content, and a result of half a sentence.
+    """
+    try:
+        result = places.read_json(result_path)
+    except (FileNotFoundError, ValueError):
+        return None
+    if not isinstance(result, dict) or result.get("references_sha256") != planned:
+        return None
+    if places.size_bytes(path) != result["bytes"]:
+        return None
+    # An object in Cloud Storage is all of what was written, or is not there.
+    if not places.is_remote(path) and sha256_of_file(path) != result["sha256"]:
+        return None
+    return result
 
 
 def _writing(empty: Path) -> BinaryIO:
@@ -142,7 +170,7 @@ class _SubsetCounts:
         return {**dataclasses.asdict(self), "speakers": sorted(self.speakers)}
 
 
-def _sources(root: str, references: list[Reference]) -> Iterator[tuple[Reference, str | bytes | None]]:
+def _sources(root: str, references: list[Reference]) -> Iterator[tuple[Reference, _Source]]:
     """Yields each reference with its file: the path of one of this machine, or the content of an object; None for none.
 
     An object takes a while to come, and less to be heard: some are fetched ahead.
@@ -151,29 +179,33 @@ def _sources(root: str, references: list[Reference]) -> Iterator[tuple[Reference
     if not any(map(places.is_remote, files)):
         yield from zip(references, files, strict=True)
         return
-    with concurrent.futures.ThreadPoolExecutor(_FETCHED_AHEAD) as pool:
-        waiting: collections.deque[concurrent.futures.Future[str | bytes | None]] = collections.deque()
+    with concurrent.futures.ThreadPoolExecutor(cloud_storage.AT_ONCE) as pool:
+        waiting: collections.deque[concurrent.futures.Future[_Source]] = collections.deque()
         try:
             for number, reference in enumerate(references):
-                for file in files[number + len(waiting) : number + _FETCHED_AHEAD]:
+                for file in files[number + len(waiting) : number + cloud_storage.AT_ONCE]:
                     waiting.append(pool.submit(_fetch, file))
                 yield reference, waiting.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _fetch(file: str) -> str | bytes | None:
+def _fetch(file: str) -> _Source:
     if not places.is_remote(file):
         return file
     try:
-        return places.read_bytes(file)
+        return places.read_bytes(file, _MAX_OBJECT_BYTES)
     except FileNotFoundError:
         return None
+    except cloud_storage.TooLargeError as error:
+        return error
 
 
-def _read(source: str | bytes | None, reference: Reference, settings: IngestSettings) -> Utterance | Reject:
+def _read(source: _Source, reference: Reference, settings: IngestSettings) -> Utterance | Reject:
     if source is None:
         return _reject(reference, f"{reference.path} must be there, and is not.")
+    if isinstance(source, cloud_storage.TooLargeError):
+        return _reject(reference, f"{reference.path} must have {_MAX_OBJECT_BYTES >> 20} MB at most; cut it.")
     try:
         if reference.any_format:
             samples = read_any_pcm16(source, reference.path, settings.max_samples).samples

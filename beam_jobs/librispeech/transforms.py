@@ -111,7 +111,9 @@ class _WritePlan(beam.DoFn):
         self._path = path
 
     def process(self, parts: list[PlannedPart]) -> Iterable[None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        references = sum((collections.Counter(part.references) for part in parts), collections.Counter())
+        references: collections.Counter[_ShardKey] = collections.Counter()
+        for part in parts:
+            references.update(part.references)
         plan = {
             "references": [[split, shard, count] for (split, shard), count in sorted(references.items())],
             "rejects": [dataclasses.asdict(reject) for part in parts for reject in part.rejects],

@@ -2,7 +2,7 @@
 
 import apache_beam as beam
 import pytest
-from apache_beam.options.pipeline_options import DirectOptions, SetupOptions
+from apache_beam.options.pipeline_options import DirectOptions
 
 from beam_jobs import engines
 from model.errors import DataError, DiskFullError, UsageError
@@ -11,15 +11,14 @@ CLOUD = ("--runner=DataflowRunner", "--project=speech-project", "--region=europe
 
 
 def refused(*flags):
-    with pytest.raises(UsageError) as caught, engines.pipelines(flags):
-        pass
+    with pytest.raises(UsageError) as caught:
+        engines.pipeline_maker(flags)
     return str(caught.value)
 
 
 def test_one_worker_is_this_process_and_more_are_processes():
     assert engines.direct_flags(1) == []
-    with engines.pipelines(engines.direct_flags(3)) as make_pipeline:
-        direct = make_pipeline().options.view_as(DirectOptions)
+    direct = engines.pipeline_maker(engines.direct_flags(3))().options.view_as(DirectOptions)
     assert (direct.direct_num_workers, direct.direct_running_mode) == (3, "multi_processing")
 
 
@@ -34,6 +33,14 @@ def test_one_worker_is_this_process_and_more_are_processes():
         ),
         (("--runner=DaskRunner",), "--runner must be DirectRunner or DataflowRunner, not DaskRunner."),
         (("--runner=Nonsense",), "--runner must be DirectRunner or DataflowRunner, not Nonsense."),
+        (
+            (*CLOUD, "--template_location=gs://b/t"),
+            "A job is run and not written down as a template; leave out --template_location.",
+        ),
+        (
+            ("--help",),
+            "Flags of Beam must have values that Beam takes: --help is none of them.",
+        ),
         (CLOUD[:1], "A job on Dataflow needs --project, such as --project=my-project."),
         (CLOUD[:2], "A job on Dataflow needs --region, such as --region=europe-west4."),
         (CLOUD[:3], "A job on Dataflow needs --temp_location, such as --temp_location=gs://my-bucket/tmp."),
@@ -48,25 +55,23 @@ def test_flags_that_do_not_fit_are_refused(flags, message):
 
 
 def test_flags_take_their_values_in_both_forms():
-    with engines.pipelines(["--direct_num_workers", "2", "--direct_running_mode=multi_threading"]) as make_pipeline:
-        direct = make_pipeline().options.view_as(DirectOptions)
+    flags = ["--direct_num_workers", "2", "--direct_running_mode=multi_threading"]
+    direct = engines.pipeline_maker(flags)().options.view_as(DirectOptions)
     assert (direct.direct_num_workers, direct.direct_running_mode) == (2, "multi_threading")
 
 
 def test_beam_says_what_else_does_not_fit(dataflow):
     flags = [flag for flag in dataflow.flags if "project" not in flag]
-    expected = pytest.raises(UsageError, match=r"Beam's flags must fit together: Invalid Project ID \(Not A Project\)")
-    with engines.pipelines([*flags, "--project=Not A Project"]) as make_pipeline, expected:
+    make_pipeline = engines.pipeline_maker([*flags, "--project=Not A Project"])
+    with pytest.raises(UsageError, match=r"Beam's flags must fit together: Invalid Project ID \(Not A Project\)"):
         make_pipeline()
 
 
-def test_the_package_is_staged_and_gone_afterwards(dataflow):
-    from pathlib import Path
-
-    with engines.pipelines(dataflow.flags) as make_pipeline:
-        (package,) = make_pipeline().options.view_as(SetupOptions).extra_packages
-        assert Path(package).is_file()
-    assert not Path(package).exists()
+def test_places_that_dataflows_workers_cannot_reach_are_refused():
+    engines.require_reachable([], ["/tmp/here"])
+    engines.require_reachable(CLOUD, ["gs://b/out"])
+    with pytest.raises(UsageError, match=r"must be in Cloud Storage, and /tmp/here is on this machine; name a gs://"):
+        engines.require_reachable(CLOUD, ["gs://b/out", "/tmp/here"])
 
 
 class Fail(beam.DoFn):
@@ -86,8 +91,7 @@ class Fail(beam.DoFn):
     ],
 )
 def test_what_a_worker_raises_is_raised(error, kind, message):
-    with engines.pipelines([]) as make_pipeline:
-        pipeline = make_pipeline()
-        _ = pipeline | beam.Create([1]) | beam.ParDo(Fail(error))
-        with pytest.raises(kind, match=message):
-            engines.run(pipeline, "job", (), lambda counters: None)
+    pipeline = engines.pipeline_maker([])()
+    _ = pipeline | beam.Create([1]) | beam.ParDo(Fail(error))
+    with pytest.raises(kind, match=message):
+        engines.run(pipeline, "job", (), lambda counters: None)

@@ -1,5 +1,7 @@
 """Places: a directory of this machine and one in Cloud Storage behave alike."""
 
+import time
+
 import pytest
 
 from beam_jobs import cloud_storage, places
@@ -117,8 +119,12 @@ def test_links_to_directories_are_followed_and_loops_are_not(tmp_path):
 
 
 def test_a_bucket_that_is_not_there_is_named(bucket):
-    with pytest.raises((DataError, FileNotFoundError), match="gs://no-such-bucket"):
-        places.list_tree("gs://no-such-bucket/x")
+    for ask in (places.list_tree, places.list_names, places.is_directory):
+        with pytest.raises(UsageError, match=r"There is no bucket for gs://nowhere-at-all/x; name one that exists\."):
+            ask("gs://nowhere-at-all/x")
+    for address in ("gs://_speech/x", "gs://speech-/x", "gs://S/x"):
+        with pytest.raises(UsageError, match="A bucket's name has 3 to 222 small letters"):
+            places.is_file(address)
 
 
 def test_a_storage_that_does_not_answer_may_be_tried_again(monkeypatch):
@@ -133,7 +139,11 @@ def test_a_storage_that_does_not_answer_may_be_tried_again(monkeypatch):
     [
         (403, DataError, "must be allowed to use gs://speech/x, and is not; give the account the role"),
         (401, DataError, "must be allowed to use gs://speech/x"),
-        (400, TryAgainError, "did not answer for gs://speech/x"),
+        (404, FileNotFoundError, "There is no object gs://speech/x"),
+        (400, DataError, r"must take the request for gs://speech/x, and refused it \(400 no\)"),
+        (408, TryAgainError, "did not answer for gs://speech/x"),
+        (429, TryAgainError, "did not answer for gs://speech/x"),
+        (503, TryAgainError, "did not answer for gs://speech/x"),
     ],
 )
 def test_refusals_are_said_in_one_sentence(bucket, monkeypatch, status, error, message):
@@ -146,3 +156,37 @@ def test_refusals_are_said_in_one_sentence(bucket, monkeypatch, status, error, m
     monkeypatch.setattr(cloud_storage, "_client", Refusing)
     with pytest.raises(error, match=message):
         places.read_bytes("gs://speech/x")
+
+
+def test_a_directory_that_a_browser_has_made_is_empty(bucket):
+    bucket.blob("out/").upload_from_string("")
+    assert not places.is_directory("gs://speech/out")
+    assert places.list_tree("gs://speech/out") == []
+    places.require_free("gs://speech/out", "MARKER")
+    bucket.blob("out/x").upload_from_string("")
+    assert places.is_directory("gs://speech/out")
+
+
+def test_after_a_failure_nothing_more_is_begun():
+    begun = []
+
+    def work(number):
+        begun.append(number)
+        if number == 3:
+            raise DataError("the third")
+        time.sleep(0.01)
+        return 2 * number
+
+    assert cloud_storage.each(work, [0, 1, 2]) == [0, 2, 4]
+    with pytest.raises(DataError, match="the third"):
+        cloud_storage.each(work, range(3, 1_000))
+    assert len(begun) < 100
+
+
+def test_of_a_long_object_no_more_is_fetched_than_asked_for(bucket):
+    bucket.blob("long").upload_from_string(b"x" * 5_000)
+    assert len(places.read_bytes("gs://speech/long", 5_000)) == 5_000
+    with pytest.raises(
+        cloud_storage.TooLargeError, match=r"gs://speech/long must have 4999 bytes at most, and has more\."
+    ):
+        places.read_bytes("gs://speech/long", 4_999)

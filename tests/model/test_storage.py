@@ -123,7 +123,9 @@ def test_only_what_is_ours_may_be_replaced(tmp_path):
     (tmp_path / "theirs" / "novel.txt").write_text("chapter one")
     with pytest.raises(UsageError, match=r"theirs must be new, empty or an earlier output .* holds something else"):
         require_replaceable(tmp_path / "theirs", "MARKER")
-    with pytest.raises(UsageError, match=r"novel\.txt must be a directory, and is a file"):
+    with pytest.raises(UsageError, match=r"novel\.txt must be a directory, and \S+novel\.txt is a file"):
         require_replaceable(tmp_path / "theirs" / "novel.txt", "MARKER")
+    with pytest.raises(UsageError, match=r"novel\.txt/out must be a directory, and \S+/novel\.txt is a file"):
+        require_replaceable(tmp_path / "theirs" / "novel.txt" / "out", "MARKER")
     with pytest.raises(UsageError, match="must be another place than the source"):
         require_replaceable(tmp_path / "ours", "MARKER", tmp_path / "ours")

@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 
-from beam_jobs import places
+from beam_jobs import cloud_storage, places
 from beam_jobs.librispeech import IngestSettings, inspect_corpus, shards
 from beam_jobs.librispeech.__main__ import main
 from beam_jobs.librispeech.ingest import ingest
@@ -110,10 +110,10 @@ def test_the_fingerprint_changes_with_an_object(remote, bucket):
 def test_an_object_that_is_gone_is_rejected_by_name(remote, bucket, monkeypatch):
     read = places.read_bytes
 
-    def gone(place):
+    def gone(place, *limit):
         if place.endswith("101-7-0001.flac"):
             raise FileNotFoundError(place)
-        return read(place)
+        return read(place, *limit)
 
     monkeypatch.setattr(places, "read_bytes", gone)
     info = ingest(remote, "gs://speech/out", "gs://speech/staging", IngestSettings(max_reject_fraction=0.5))
@@ -126,13 +126,13 @@ def test_an_object_that_is_gone_is_rejected_by_name(remote, bucket, monkeypatch)
 def test_an_outage_ends_the_job_and_rejects_nothing(remote, monkeypatch):
     read = places.read_bytes
 
-    def outage(place):
+    def outage(place, *limit):
         if place.endswith(".flac"):
             raise TryAgainError("Cloud Storage did not answer.")
-        return read(place)
+        return read(place, *limit)
 
     monkeypatch.setattr(places, "read_bytes", outage)
-    with pytest.raises(Exception, match=r"Cloud Storage did not answer\."):
+    with pytest.raises(TryAgainError, match=r"^Cloud Storage did not answer\.$"):
         ingest(remote, "gs://speech/out", "gs://speech/staging", IngestSettings(max_reject_fraction=1.0))
     assert places.list_tree("gs://speech/out") == []
 
@@ -198,3 +198,31 @@ def test_own_recordings_in_cloud_storage(bucket, tone, tmp_path):
     assert "must be there, and is not" in (tmp_path / "out" / "rejects.jsonl").read_text()
     bucket.blob("clips/c.ogg").upload_from_string(b"other")
     assert inspect_corpus("gs://speech/clips/mine.tsv").fingerprint != before
+
+
+def test_an_object_too_long_to_be_sound_is_rejected_and_not_fetched(remote, bucket, monkeypatch):
+    monkeypatch.setattr(shards, "_MAX_OBJECT_BYTES", 1 << 20)
+    bucket.blob("data/LibriSpeech/train-a/101/7/101-7-0001.flac").upload_from_string(b"fLaC" + b"x" * (2 << 20))
+    info = ingest(remote, "gs://speech/out", "gs://speech/staging", IngestSettings(max_reject_fraction=0.5))
+    assert (info["read"], info["written"], info["rejected"]) == (12, 11, 1)
+    reject = json.loads(places.read_bytes("gs://speech/out/rejects.jsonl"))
+    assert reject["reason"] == "train-a/101/7/101-7-0001.flac must have 1 MB at most; cut it."
+
+
+def test_a_killed_publication_goes_on(remote, expected, monkeypatch):
+    copy = cloud_storage.copy
+    copied = []
+
+    def killed(source, target):
+        if len(copied) == 3:
+            raise KeyboardInterrupt
+        copied.append(target)
+        copy(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cloud_storage, "copy", killed)
+        with pytest.raises(KeyboardInterrupt):
+            ingest(remote, "gs://speech/out", "gs://speech/staging", SETTINGS)
+    assert places.is_directory("gs://speech/out")
+    ingest(remote, "gs://speech/out", "gs://speech/staging", SETTINGS)
+    assert content("gs://speech/out") == expected

@@ -46,8 +46,7 @@ def content(place):
 
 
 def run(source, output, flags):
-    with engines.pipelines(flags) as make_pipeline:
-        return ingest(source, output, f"{output}.staging", SETTINGS, make_pipeline)
+    return ingest(source, output, f"{output}.staging", SETTINGS, engines.pipeline_maker(flags))
 
 
 def test_workers_with_the_staged_package_write_the_records_of_this_machine(remote, dataflow, tmp_path, monkeypatch):
@@ -78,7 +77,7 @@ def graph(dataflow, source, flags=()):
     """The description and the staged pipeline of a job that does nothing."""
     dataflow.run = lambda job: None
     with pytest.raises(
-        DataError, match=r"must hold what was planned, and its plan is not in gs://speech/out\.staging/"
+        DataError, match=r"must hold what was planned, and its plan is not there, gs://speech/out\.staging/"
     ):
         run(source, "gs://speech/out", [*dataflow.flags, *flags])
     return dataflow.jobs[-1], dataflow.pipeline_of(dataflow.jobs[-1])
@@ -218,3 +217,31 @@ def test_what_dataflow_answers_is_said(remote, dataflow, capsys, status, exit_co
     said = capsys.readouterr().err.splitlines()[-1]
     assert message in said
     assert "the reason" in said
+
+
+def test_a_service_that_goes_away_is_told_and_the_job_goes_on(remote, dataflow, monkeypatch):
+    from apache_beam.runners.dataflow.internal import apiclient
+
+    def gone(self, job_id):
+        raise OSError("connection refused")
+
+    # Beam asks in a thread, and a thread that dies warns.
+    monkeypatch.setattr("threading.excepthook", lambda arguments: None)
+    monkeypatch.setattr(apiclient.DataflowApplicationClient, "get_job", gone)
+    with pytest.raises(TryAgainError, match=r"Dataflow did not answer \(.*\), and the Dataflow job .* goes on; cancel"):
+        run(remote, "gs://speech/out", dataflow.flags)
+
+
+def test_nothing_is_downloaded_for_a_job_that_cannot_run(dataflow, tmp_path, capsys, monkeypatch):
+    from beam_jobs.librispeech import job
+
+    monkeypatch.setattr(job, "obtain_corpus", lambda *_: pytest.fail("it must not be called"))
+    downloads = ("--downloads", str(tmp_path / "corpora"))
+    assert main(["--corpus", "test-clean", "--output", "gs://speech/out", *downloads, *dataflow.flags]) == 2
+    assert f"and {tmp_path}/corpora is on this machine" in capsys.readouterr().err
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "novel.txt").write_text("x")
+    assert main(["--corpus", "test-clean", "--output", str(tmp_path / "mine")]) == 2
+    assert "holds something else" in capsys.readouterr().err
+    assert main(["--corpus", "test-clean", "--output", str(tmp_path / "mine" / "novel.txt" / "out")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -11,6 +11,11 @@ from components.librispeech_example_gen.executor import Executor
 from model.errors import DataError
 from model.settings import to_json
 
+pytestmark = [
+    # Of connections that Beam's client leaves to the garbage collector.
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 SUBSETS = {"train-a": ["101"], "dev-a": ["103"], "test-a": ["104"], "test-b": ["105"]}
 
 
@@ -49,3 +54,30 @@ def test_the_artifact_tells_its_splits_and_counts(make_corpus, tmp_path):
 def test_a_corpus_that_changed_since_the_run_began_is_an_error(make_corpus, tmp_path):
     with pytest.raises(DataError, match="must stay as it is while it is read, and it has changed; run again"):
         run(make_corpus(SUBSETS), tmp_path, "another")
+
+
+def test_with_dataflows_flags_the_workers_get_the_code(make_corpus, bucket, dataflow, tmp_path):
+    """By the flags alone that a pipeline gives to its Beam components."""
+    from tfx.dsl.components.base import base_beam_executor
+
+    corpus = make_corpus(SUBSETS)
+    for path in sorted(corpus.rglob("*")):
+        if path.is_file():
+            bucket.blob(f"data/{path.relative_to(corpus)}").upload_from_filename(path)
+    artifact = standard_artifacts.Examples()
+    artifact.uri = "gs://speech/examples"
+    properties = {
+        "corpus_root": "gs://speech/data",
+        "corpus_fingerprint": inspect_corpus("gs://speech/data").fingerprint,
+        "settings": to_json(IngestSettings(num_shards_per_split=1)),
+        "staging_dir": "gs://speech/staging",
+        "code_fingerprint": "1",
+    }
+    context = base_beam_executor.BaseBeamExecutor.Context(
+        beam_pipeline_args=dataflow.flags, unique_id="1", tmp_dir=str(tmp_path)
+    )
+    Executor(context).Do({}, {"examples": [artifact]}, properties)
+    assert dataflow.errors == {}
+    assert artifact.get_int_custom_property("utterances") == 12
+    (job,) = dataflow.jobs
+    assert [name for name in dataflow.packages_of(job) if name.startswith("w2v2_workers-")]

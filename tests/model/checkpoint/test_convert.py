@@ -377,7 +377,7 @@ def test_a_directory_that_holds_something_else_is_not_replaced(checkpoint, tmp_p
     with pytest.raises(UsageError, match="holds something else; name a new directory"):
         convert_checkpoint(checkpoint.path, tmp_path / "mine")
     assert (tmp_path / "mine" / "novel.txt").read_text() == "chapter one"
-    with pytest.raises(UsageError, match=r"novel\.txt must be a directory, and is a file"):
+    with pytest.raises(UsageError, match=r"novel\.txt must be a directory, and \S+novel\.txt is a file"):
         convert_checkpoint(checkpoint.path, tmp_path / "mine" / "novel.txt")
 
 
