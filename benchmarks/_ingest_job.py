@@ -37,8 +37,12 @@ def bare(corpus: Path, output: Path) -> None:
 def main() -> None:
     """Runs the job that the arguments name."""
     kind, corpus, output = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-    import tensorflow as tf  # noqa: F401 — its import is no part of the work
-
+    # What a job imports is no part of its work.
+    if kind == "bare":
+        import soundfile  # noqa: F401
+        import tensorflow as tf  # noqa: F401
+    else:
+        import miniaudio  # noqa: F401
     from beam_jobs.engines import direct_flags, pipeline_maker
     from beam_jobs.librispeech import IngestSettings
     from beam_jobs.librispeech.ingest import ingest

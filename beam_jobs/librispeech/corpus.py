@@ -21,6 +21,8 @@ _SPEAKERS_FILE = "SPEAKERS.TXT"
 _SPLIT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 # Of a file: subset, speaker, chapter and its name.
 _DEPTH = 4
+# Of an utterance's name, whose speaker, chapter and number have none themselves.
+_DASHES = 2
 _SOUND_SUFFIXES = (".flac", ".wav", ".mp3", ".ogg", ".opus", ".m4a")
 _LAYOUT = (
     "<subset>/<speaker>/<chapter>/<speaker>-<chapter>-<number>.flac with <speaker>-<chapter>.trans.txt beside them"
@@ -124,7 +126,8 @@ def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None
             )
         if name.endswith(SOUND_SUFFIX):
             utterances[directory_name] += 1
-            if name.startswith(f"{speaker_id}-{chapter_id}-"):
+            # A name of three parts can stand in the directories of one speaker only, who has one split.
+            if name.startswith(f"{speaker_id}-{chapter_id}-") and name.count("-") != _DASHES:
                 other = directories.setdefault(name, directory_name)
                 doubles += [(name, other, directory_name)] * (other != directory_name)
     found = list(by_directory.values())

@@ -16,7 +16,7 @@ _GENDERS = {
 }
 _SPLITS = {"training": "train", "dev": "validation", "val": "validation", "valid": "validation"}
 # A split becomes the directory Split-<name> and a name in TFX's metadata.
-_SPLIT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+SPLIT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _UNSAFE_IN_IDS = re.compile(r"[^A-Za-z0-9._-]+")
 _MAX_NAME_CHARACTERS = 200
@@ -93,7 +93,7 @@ def split_name(value: str) -> str:
       LineError: no split can be called so.
     """
     name = value.lower()
-    if value and not _SPLIT_NAME.fullmatch(name):
+    if value and not SPLIT_NAME.fullmatch(name):
         raise LineError(
             f"the split must be a name of letters, digits, - and _, such as train, validation or test, and is"
             f" {shown(value)}"

@@ -65,8 +65,10 @@ def obtain_corpus(source: str, corpora_dir: str | Path) -> ObtainedCorpus:
     place = places.absolute(corpora_dir)
     subsets = named_subsets(source)
     if subsets:
-        target = places.join(place, "librispeech")
-        with _unpacking_place(target, ",".join(subsets)) as local:
+        # In Cloud Storage each choice of subsets has a place of its own: another job may be reading.
+        key = hashlib.sha256(",".join(sorted(subsets)).encode()).hexdigest()[:8]
+        target = places.join(place, f"librispeech-{key}" if places.is_remote(place) else "librispeech")
+        with _unpacking_place(target, ",".join(sorted(subsets))) as local:
             if local is not None:
                 for subset, archive in zip(subsets, download_subsets(subsets, local), strict=True):
                     unpack_archive(archive, local, subset)

@@ -50,6 +50,7 @@ def inspect_recordings(manifest: str, settings: IngestSettings) -> CorpusSummary
     require_usable(outcomes, manifest)
     require_disjoint_speakers(outcomes, manifest)
     entries = [outcome for outcome in outcomes if isinstance(outcome, ManifestEntry)]
+    _require_one_world(manifest, entries)
     digest = hashlib.sha256(content)
     # A file that is missing is rejected by the job, which counts it; here it is a part of the fingerprint.
     stamps = places.stamps([location(manifest, entry.audio) for entry in entries])
@@ -64,6 +65,17 @@ def inspect_recordings(manifest: str, settings: IngestSettings) -> CorpusSummary
         utterances_by_split=collections.Counter(entry.split for entry in entries),
         speakers_known=speakers_known(outcomes),
     )
+
+
+def _require_one_world(manifest: str, entries: list[ManifestEntry]) -> None:
+    """Checks that a manifest in Cloud Storage names no file of this machine, which other machines do not have."""
+    if places.is_remote(manifest):
+        for entry in entries:
+            if not places.is_remote(location(manifest, entry.audio)):
+                raise DataError(
+                    f"A manifest in Cloud Storage must name recordings in Cloud Storage, and line {entry.line} of"
+                    f" {manifest} names {entry.audio}; copy it there."
+                )
 
 
 def read_recordings(part: Recordings, settings: IngestSettings) -> list[Reference | Reject]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 from collections.abc import Mapping
 from typing import Literal
 
 from beam_jobs.librispeech.manifest import ManifestSettings
+from beam_jobs.librispeech.manifest_fields import SPLIT_NAME
 from model.settings import require
 
 # Their numbers have five digits.
@@ -16,7 +16,6 @@ _MAX_SHARDS = 99_999
 _UTTERANCES_PER_SHARD = 500
 # So that two, four or eight workers have equal shares, also of a small corpus.
 _SHARDS_MULTIPLE = 8
-_SPLIT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,9 +71,9 @@ class IngestSettings:
         )
         for subset, split in self.splits.items():
             require(
-                _SPLIT_NAME.fullmatch(split) is not None,
-                f"ingest.splits must give a name of small letters, digits, - and _ to each subset, not {split!r} to"
-                f" {subset}.",
+                SPLIT_NAME.fullmatch(split) is not None,
+                "ingest.splits must give a name of small letters, digits, - and _, 64 at most, to each subset, not"
+                f" {split!r} to {subset}.",
             )
 
     def num_shards(self, utterances: int) -> int:

@@ -15,6 +15,7 @@ from beam_jobs.librispeech.recordings import Recordings, read_recordings
 from beam_jobs.librispeech.references import Reference, Reject, read_references
 from beam_jobs.librispeech.settings import IngestSettings
 from beam_jobs.librispeech.shards import write_shard
+from model.errors import DataError
 from model.speech_progress import SpeechMeter
 
 PLANNED = "planned"
@@ -85,10 +86,19 @@ class _ReadPart(beam.DoFn):
                 self._meter.rejected()
                 rejects.append(outcome)
             else:
-                key = (outcome.split, outcome.shard(self._num_shards[outcome.split]))
+                key = (outcome.split, outcome.shard(_num_shards(self._num_shards, outcome)))
                 references[key] += 1
                 yield key, outcome
         yield beam.pvalue.TaggedOutput(PLANNED, PlannedPart(references, tuple(rejects)))
+
+
+def _num_shards(by_split: Mapping[str, int], reference: Reference) -> int:
+    if reference.split not in by_split:
+        raise DataError(
+            f"A corpus must stay as it is while it is read, and the split {reference.split} of {reference.utterance_id}"
+            " is new; run again."
+        )
+    return by_split[reference.split]
 
 
 @dataclasses.dataclass

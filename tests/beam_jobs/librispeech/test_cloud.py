@@ -226,3 +226,31 @@ def test_a_killed_publication_goes_on(remote, expected, monkeypatch):
     assert places.is_directory("gs://speech/out")
     ingest(remote, "gs://speech/out", "gs://speech/staging", SETTINGS)
     assert content("gs://speech/out") == expected
+
+
+def test_a_manifest_in_cloud_storage_names_no_file_of_this_machine(bucket, tone, tmp_path):
+    tone(tmp_path / "a.wav", 1)
+    bucket.blob("clips/mine.tsv").upload_from_string(f"audio\ttext\nb.wav\tHELLO\n{tmp_path}/a.wav\tHELLO\n")
+    with pytest.raises(DataError, match=r"line 3 of gs://speech/clips/mine.tsv names /\S+/a.wav; copy it there\."):
+        inspect_corpus("gs://speech/clips/mine.tsv")
+
+
+def test_a_plan_with_a_split_that_was_not_there_is_refused(bucket, tone, tmp_path, monkeypatch):
+    """A manifest that is changed between the first look at it and the work."""
+    from beam_jobs.librispeech import recordings
+
+    tone(tmp_path / "a.wav", 1)
+    manifest = tmp_path / "mine.tsv"
+    manifest.write_text("audio\ttext\tsplit\na.wav\tHELLO\ttrain\n")
+    inspect = recordings.inspect_recordings
+
+    def inspect_and_change(*arguments):
+        found = inspect(*arguments)
+        manifest.write_text(manifest.read_text().replace("train", "exam"))
+        return found
+
+    monkeypatch.setattr(recordings, "inspect_recordings", inspect_and_change)
+    with pytest.raises(
+        DataError, match=r"must stay as it is while it is read, and the split exam of a-\w+ is new; run"
+    ):
+        ingest(manifest, tmp_path / "out", tmp_path / "s", SETTINGS)
