@@ -36,6 +36,11 @@ LARGEST_DESCRIPTION_BYTES = 10e6
 # What a worker waits for, and for what Beam itself needs its processor: a guess, on the safe side.
 BUSY = 0.5
 START_UP_HOURS = 0.1
+# Also a guess: what Cloud Storage takes for a list of a thousand objects, or to copy one within a bucket.
+REQUEST_SECONDS = 0.3
+# beam_jobs.cloud_storage.AT_ONCE; and what a record takes, of 16-bit samples.
+AT_ONCE = 8
+BYTES_PER_HOUR = 115.4e6
 
 
 def main() -> int:
@@ -57,7 +62,7 @@ def main() -> int:
         "a reference: {reference_bytes:.0f} bytes; the description: {chapter_bytes:.0f} bytes a chapter".format(**plan)
     )
     on_paper = {}
-    for speech, vcpus in ((960.9, 100), (100_000.0, 1_000)):
+    for speech, vcpus in ((960.9, 100), (10_000.0, 400), (100_000.0, 1_000)):
         sums = on_dataflow(speech, vcpus, cloud, plan)
         on_paper[f"{speech:,.0f} h"] = sums
         print(
@@ -78,28 +83,28 @@ def main() -> int:
 
 
 def on_dataflow(hours: float, vcpus: int, cpu_seconds: float, plan: dict[str, float]) -> dict[str, float]:
-    """Returns minutes and dollars for so many hours of speech on so many virtual processors."""
+    """Returns minutes and dollars for so many hours of speech on so many virtual processors, in one job."""
     utterances = hours * UTTERANCES_PER_HOUR
-    work = hours * cpu_seconds / 3600 / BUSY
-    elapsed = work / vcpus + START_UP_HOURS
-    rented = elapsed * vcpus
     chapters = CHAPTERS * hours / 960.9
-    # Of each chapter a listing and its transcripts; of each utterance its sound; of each shard it and its result, and
-    # the copy that publishes it.
-    reads, writes = utterances + chapters, utterances / 1000 + chapters + 3 * utterances / 500
+    shards = utterances / 500
+    elapsed = hours * cpu_seconds / 3600 / BUSY / vcpus + START_UP_HOURS
+    rented = elapsed * vcpus
+    # Of each chapter a listing and its transcripts; of each utterance its sound; of each shard it and its result, the
+    # question for an earlier one, the copy that publishes it, and that result read.
+    reads, writes = utterances + chapters + 2 * shards, utterances / 1000 + chapters + 3 * shards
     return {
-        "listing and plan, minutes": round((utterances / 1000 * (plan["seconds"] + LISTING_SECONDS)) / 60, 1),
-        "plan's memory, GB": round(utterances / 1000 * plan["megabytes"] / 1000, 2),
+        "listing, minutes": round(utterances / 1000 * (plan["seconds"] + REQUEST_SECONDS) / 60, 1),
+        "memory of the listing, GB": round(utterances / 1000 * plan["megabytes"] / 1000, 2),
+        "description, MB": round(chapters * plan["chapter_bytes"] / 1e6, 2),
         "job, minutes": round(elapsed * 60, 1),
+        # Results are read, shards and their results copied and deleted, so many at a time.
+        "publishing, minutes": round(4 * shards * REQUEST_SECONDS / AT_ONCE / 60, 1),
         "processor hours": round(rented, 1),
         "workers, $": round(rented * (VCPU_HOUR + GIGABYTES_PER_VCPU * GIGABYTE_HOUR), 2),
         "shuffle, $": round(utterances * plan["reference_bytes"] / 1e9 * SHUFFLED_GIGABYTE, 2),
         "requests, $": round(reads / 1000 * READS + writes / 1000 * WRITES, 2),
+        "records, GB": round(hours * BYTES_PER_HOUR / 1e9),
     }
-
-
-# A request lists a thousand objects; the service's answer takes a part of a second. Not measured.
-LISTING_SECONDS = 0.3
 
 
 def measured(kind: str, root: Path) -> dict[str, float]:

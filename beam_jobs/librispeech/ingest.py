@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import functools
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ from beam_jobs.librispeech.page import render_page
 from beam_jobs.librispeech.recordings import Recordings
 from beam_jobs.librispeech.results import collect_results, first_rejects
 from beam_jobs.librispeech.settings import IngestSettings
+from beam_jobs.librispeech.transfer import locked, make_place
 from beam_jobs.librispeech.transforms import PLANNED, ReadReferences, WritePlan, WriteShards
-from model.errors import DataError
+from model.errors import DataError, TryAgainError
 from model.settings import digest
 from model.speech_progress import announce, report_counted
 from model.storage import disk_full_is_said
@@ -68,14 +70,14 @@ def ingest(
       DataError: the corpus is empty, splits share a speaker, or too many utterances were rejected; nothing
         is published then.
       DiskFullError: there is no room left.
-      TryAgainError: Cloud Storage does not answer.
+      TryAgainError: Cloud Storage does not answer, or another job uses the staging root.
     """
     source = places.absolute(corpus_dir)
     output = require_output(output_dir, source)
     corpus = inspect_corpus(source, settings)
     staging_name = f"ingest-{_key(corpus, settings, code_fingerprint)[:24]}"
     staging = places.join(places.absolute(staging_root), staging_name)
-    with disk_full_is_said(staging):
+    with disk_full_is_said(staging), _alone(places.absolute(staging_root)):
         # Of this run alone: another one may be under way.
         plan = places.join(staging, f"plan-{uuid.uuid4().hex}.json")
         _run(corpus, staging, plan, settings, make_pipeline)
@@ -87,6 +89,23 @@ def ingest(
             raise DataError(_too_many(rejects, info["read"], limit, list_of_rejects))
         _publish(corpus, staging, output, rejects, info)
     return info
+
+
+@contextlib.contextmanager
+def _alone(staging_root: str) -> Iterator[None]:
+    """Lets one job at a time use a staging root of this machine; in Cloud Storage nothing tells who else is there."""
+    if places.is_remote(staging_root):
+        yield
+        return
+
+    def give_up(_: float) -> None:
+        raise TryAgainError(
+            f"Two jobs must not stage in {staging_root} at the same time; wait until the other has ended."
+        )
+
+    make_place(Path(staging_root))
+    with locked(Path(staging_root), give_up):
+        yield
 
 
 def require_output(output_dir: str | Path, source: str = "") -> str:

@@ -43,10 +43,11 @@ def locked(lock_file: Path, pause: Callable[[float], object] = time.sleep) -> It
     in, one with the old file open and one with a new one.
 
     Args:
-      lock_file: Is made where it is missing.
+      lock_file: Is made where it is missing; or a directory that is there.
       pause: Waits some seconds; it may raise in order to give up.
     """
-    descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    access = os.O_RDONLY if lock_file.is_dir() else os.O_RDWR | os.O_CREAT
+    descriptor = os.open(lock_file, access | os.O_CLOEXEC, 0o644)
     try:
         while True:
             try:

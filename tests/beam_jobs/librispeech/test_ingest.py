@@ -10,7 +10,7 @@ import soundfile
 from beam_jobs.librispeech import IngestSettings, inspect_corpus, require_splits
 from beam_jobs.librispeech.__main__ import main
 from beam_jobs.librispeech.ingest import ingest
-from model.errors import ConfigurationError, DataError, UsageError
+from model.errors import ConfigurationError, DataError, TryAgainError, UsageError
 from model.examples import read_utterances
 
 SUBSETS = {"train-a": ["101", "102"], "dev-a": ["103"], "test-a": ["104"]}
@@ -372,7 +372,7 @@ def interrupted(corpus, tmp_path, monkeypatch):
         patch.setattr(module, "_publish", stop)
         with pytest.raises(KeyboardInterrupt):
             ingest(corpus, tmp_path / "out", tmp_path / "staging", IngestSettings())
-    (staging,) = (tmp_path / "staging").iterdir()
+    (staging,) = (tmp_path / "staging").glob("ingest-*")
     return staging
 
 
@@ -475,3 +475,15 @@ def test_a_lost_shard_is_a_fault_and_not_a_smaller_corpus(corpus, tmp_path, monk
     with pytest.raises(DataError, match=r"must hold what was planned, and the result of shard \d of test-a is not in"):
         ingest(corpus, tmp_path / "out", tmp_path / "staging", IngestSettings())
     assert not (tmp_path / "out").exists()
+
+
+def test_two_jobs_do_not_stage_in_one_place(corpus, tmp_path):
+    from beam_jobs.librispeech.transfer import locked
+
+    (tmp_path / "staging").mkdir()
+    with (
+        locked(tmp_path / "staging"),
+        pytest.raises(TryAgainError, match=r"must not stage in \S+/staging at the same time; wait until the other"),
+    ):
+        ingest(corpus, tmp_path / "out", tmp_path / "staging", IngestSettings())
+    assert ingest(corpus, tmp_path / "out", tmp_path / "staging", IngestSettings())["written"] == 12
