@@ -26,10 +26,8 @@ def corpus(make_corpus):
 @pytest.fixture
 def remote(corpus, bucket):
     """The corpus under gs://speech/data/LibriSpeech."""
-    for path in sorted(corpus.rglob("*")):
-        if path.is_file():
-            bucket.blob(f"data/LibriSpeech/{path.relative_to(corpus)}").upload_from_filename(path)
-    return "gs://speech/data"
+    cloud_storage.upload_tree(corpus, f"gs://{bucket.name}/data/LibriSpeech")
+    return f"gs://{bucket.name}/data"
 
 
 def content(place):

@@ -1,6 +1,5 @@
 """The job on Dataflow, by flags alone, against a service on the loopback that runs the staged pipeline in workers."""
 
-import hashlib
 import json
 import re
 
@@ -8,8 +7,8 @@ import pytest
 from apache_beam.portability import common_urns
 from apache_beam.portability.api import beam_runner_api_pb2
 
+from beam_jobs import cloud_storage, engines, places
 from beam_jobs import dataflow as dataflow_jobs
-from beam_jobs import engines, places
 from beam_jobs.librispeech import IngestSettings, inspect_corpus
 from beam_jobs.librispeech.__main__ import main
 from beam_jobs.librispeech.ingest import ingest
@@ -32,17 +31,12 @@ def corpus(make_corpus):
 
 @pytest.fixture
 def remote(corpus, bucket):
-    for path in sorted(corpus.rglob("*")):
-        if path.is_file():
-            bucket.blob(f"data/LibriSpeech/{path.relative_to(corpus)}").upload_from_filename(path)
-    return "gs://speech/data"
+    cloud_storage.upload_tree(corpus, f"gs://{bucket.name}/data/LibriSpeech")
+    return f"gs://{bucket.name}/data"
 
 
 def content(place):
-    return {
-        entry.path: hashlib.sha256(places.read_bytes(places.join(place, entry.path))).hexdigest()
-        for entry in places.list_tree(place)
-    }
+    return {entry.path: places.read_bytes(places.join(place, entry.path)) for entry in places.list_tree(place)}
 
 
 def run(source, output, flags):

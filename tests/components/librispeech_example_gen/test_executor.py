@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tfx.types import artifact_utils, standard_artifacts
 
+from beam_jobs import cloud_storage
 from beam_jobs.librispeech import IngestSettings, inspect_corpus
 from components.librispeech_example_gen.executor import Executor
 from model.errors import DataError
@@ -60,10 +61,7 @@ def test_with_dataflows_flags_the_workers_get_the_code(make_corpus, bucket, data
     """By the flags alone that a pipeline gives to its Beam components."""
     from tfx.dsl.components.base import base_beam_executor
 
-    corpus = make_corpus(SUBSETS)
-    for path in sorted(corpus.rglob("*")):
-        if path.is_file():
-            bucket.blob(f"data/{path.relative_to(corpus)}").upload_from_filename(path)
+    cloud_storage.upload_tree(make_corpus(SUBSETS), f"gs://{bucket.name}/data")
     artifact = standard_artifacts.Examples()
     artifact.uri = "gs://speech/examples"
     properties = {
