@@ -17,7 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, SetupOptions, StandardOptions
+from apache_beam.options.pipeline_options import (
+    GoogleCloudOptions,
+    PipelineOptions,
+    SetupOptions,
+    StandardOptions,
+    WorkerOptions,
+)
 
 from beam_jobs import dataflow, places
 from beam_jobs.worker_errors import error_in, without_place
@@ -26,6 +32,8 @@ from model.errors import UsageError, W2v2Error
 
 _DIRECT = ("direct", "directrunner")
 _DATAFLOW = ("dataflow", "dataflowrunner")
+# Of --sdk_location.
+_IN_CONTAINER = "container"
 
 
 def direct_flags(workers: int) -> list[str]:
@@ -84,7 +92,7 @@ def run(
     cloud, setup = options.view_as(GoogleCloudOptions), options.view_as(SetupOptions)
     cloud.job_name = cloud.job_name or job_name
     with tempfile.TemporaryDirectory(prefix="w2v2-") as directory:
-        if setup.sdk_location != "container":
+        if setup.sdk_location != _IN_CONTAINER:
             setup.extra_packages = [*(setup.extra_packages or ()), str(write_worker_package(Path(directory)))]
         dataflow.run(pipeline, watch)
 
@@ -159,6 +167,14 @@ def _require_dataflow_flags(options: PipelineOptions) -> None:
     }.items():
         if not getattr(cloud, name):
             raise UsageError(f"A job on Dataflow needs --{name}, such as --{name}={example}.")
+    if (
+        options.view_as(SetupOptions).sdk_location == _IN_CONTAINER
+        and not options.view_as(WorkerOptions).sdk_container_image
+    ):
+        raise UsageError(
+            "--sdk_location=container says that a container has this project's package, and Beam's has not; name one"
+            " with --sdk_container_image."
+        )
     if cloud.template_location:
         raise UsageError("A job is run and not written down as a template; leave out --template_location.")
     for name in ("temp_location", "staging_location"):

@@ -300,8 +300,14 @@ def ingest(
             downloads = f"{place}.corpora" if places.is_remote(output) else str(_workspace(workspace).corpora_dir)
         flags = beam_flags or engines.direct_flags(workers)
         request = IngestRequest(corpus, output, downloads, f"{place}.staging", flags)
-        begin = functools.partial(emit, "node_started", {"node": "Ingest"})
+        ingest_began: list[float] = []
+
+        def begin() -> None:
+            ingest_began.append(time.monotonic())
+            emit("node_started", {"node": "Ingest"})
+
         info = run_job(request, settings, code_fingerprint(*CODE_OF_RECORDS), begin)
+        emit("node_finished", {"node": "Ingest", "seconds": time.monotonic() - ingest_began[0]})
     if as_json:
         return _print_json(info)
     hours = sum(split["hours"] for split in info["splits"].values())

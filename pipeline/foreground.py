@@ -52,7 +52,10 @@ def _shown_by_thread(console: Console, events_file: Path) -> Iterator[None]:
 
     def follow() -> None:
         with contextlib.closing(Events(events_file)) as events, RunDisplay(console) as display:
-            while not ended.wait(_POLL_SECONDS):
+            is_last = False
+            while not is_last:
+                # What was told just before the end is shown, too.
+                is_last = ended.wait(_POLL_SECONDS)
                 for event in events.new():
                     display.handle(event)
 

@@ -38,6 +38,11 @@ def test_one_worker_is_this_process_and_more_are_processes():
             "A job is run and not written down as a template; leave out --template_location.",
         ),
         (
+            (*CLOUD, "--sdk_location=container"),
+            "--sdk_location=container says that a container has this project's package, and Beam's has not; name one"
+            " with --sdk_container_image.",
+        ),
+        (
             ("--help",),
             "Flags of Beam must have values that Beam takes: --help is none of them.",
         ),

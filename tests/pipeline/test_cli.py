@@ -275,7 +275,9 @@ def test_ingest_writes_records_and_shows_progress(make_corpus, tmp_path):
     result = w2v2("ingest", "--corpus", corpus, "--output", tmp_path / "records")
     assert result.returncode == 0, result.stderr
     wrote = rf"Wrote 12 of 12 utterances, 0\.00 hours of speech, to {tmp_path}/records in [\d.]+ s\."
-    assert re.fullmatch(wrote, result.stdout.splitlines()[-1])
+    *steps, last = result.stdout.splitlines()
+    assert [step.split("  ")[1] for step in steps] == ["✓ Obtaining the corpus", "✓ Ingest"]
+    assert re.fullmatch(wrote, last)
     assert result.stderr == ""
     assert (tmp_path / "records" / "dataset_info.json").is_file()
     result = w2v2("ingest", "--corpus", corpus, "--output", tmp_path / "again", "--json")
