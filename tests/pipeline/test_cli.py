@@ -72,11 +72,19 @@ def test_a_command_says_which_packages_it_lacks(call, monkeypatch, arguments, pa
     assert f"wav2vec2-tfx[{extra}]" in message
 
 
-def test_a_place_that_cannot_be_written_is_said(call, tmp_path):
+def test_a_place_that_cannot_be_written_is_said(call, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("x")
     code, out, err = call("convert", TINY, tmp_path / "file" / "model")
     assert (code, out) == (2, "")
-    assert "cannot be used: File exists; name another place" in " ".join(err.split())
+    assert f"model must be a directory, and {tmp_path}/file is a file; name a new directory." in " ".join(err.split())
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", "/vault")
+
+    monkeypatch.setattr("pipeline.runs.read_runs", refuse)
+    code, out, err = call("runs")
+    assert (code, out) == (2, "")
+    assert "/vault cannot be used: Permission denied; name another place" in " ".join(err.split())
 
 
 def test_light_commands_import_nothing_heavy(tmp_path):
