@@ -93,7 +93,10 @@ def ingest(
 
 @contextlib.contextmanager
 def _alone(staging_root: str) -> Iterator[None]:
-    """Lets one job at a time use a staging root of this machine; in Cloud Storage nothing tells who else is there."""
+    """Lets one job at a time use a staging root of this machine, and removes it where it is empty in the end.
+
+    In Cloud Storage nothing tells who else is there.
+    """
     if places.is_remote(staging_root):
         yield
         return
@@ -106,6 +109,9 @@ def _alone(staging_root: str) -> Iterator[None]:
     make_place(Path(staging_root))
     with locked(Path(staging_root), give_up):
         yield
+        # What another job has begun stays.
+        with contextlib.suppress(OSError):
+            Path(staging_root).rmdir()
 
 
 def require_output(output_dir: str | Path, source: str = "") -> str:
