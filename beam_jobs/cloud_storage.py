@@ -260,6 +260,7 @@ def _said(address: str, is_listing: bool = False) -> Iterator[None]:
     import requests
     from google.api_core import exceptions
     from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
+    from google.resumable_media import DataCorruption
 
     try:
         yield
@@ -282,7 +283,14 @@ def _said(address: str, is_listing: bool = False) -> Iterator[None]:
         if error.code in _MAY_PASS:
             raise TryAgainError(f"Cloud Storage did not answer for {address} ({reason}); run again later.") from error
         raise DataError(f"Cloud Storage must take the request for {address}, and refused it ({reason}).") from error
-    except (exceptions.GoogleAPICallError, exceptions.RetryError, GoogleAuthError, requests.RequestException) as error:
+    except (
+        exceptions.GoogleAPICallError,
+        exceptions.RetryError,
+        GoogleAuthError,
+        requests.RequestException,
+        # What has arrived is not what was sent.
+        DataCorruption,
+    ) as error:
         reason = " ".join(str(error).split())[:200]
         raise TryAgainError(f"Cloud Storage did not answer for {address} ({reason}); run again later.") from error
 

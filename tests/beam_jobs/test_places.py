@@ -190,3 +190,17 @@ def test_of_a_long_object_no_more_is_fetched_than_asked_for(bucket):
         cloud_storage.TooLargeError, match=r"gs://speech/long must have 4999 bytes at most, and has more\."
     ):
         places.read_bytes("gs://speech/long", 4_999)
+
+
+def test_what_has_arrived_damaged_may_be_tried_again(bucket, monkeypatch):
+    from google.resumable_media import DataCorruption
+
+    class Damaging:
+        def bucket(self, _):
+            raise DataCorruption(None, "Checksum mismatch while downloading")
+
+    monkeypatch.setattr(cloud_storage, "_client", Damaging)
+    with pytest.raises(
+        TryAgainError, match=r"did not answer for gs://speech/x \(Checksum mismatch while downloading\)"
+    ):
+        places.read_bytes("gs://speech/x")
