@@ -123,7 +123,7 @@ UNDECODABLE = r"can be decoded|promises|holds other sound|must have (one channel
 
 # Blanks, and what must count as one: between words of a transcript none of them may end a line or a record.
 BLANKS = st.sampled_from(
-    [" ", "  ", "\t", "\x0b", "\x0c", "\x00", "\x1c", "\x85", "\xa0", "\u2028", "\u2029", "\ufeff", "7", "…"]
+    [" ", "  ", "\t", "\x0b", "\x0c", "\x00", "\x1c", "\x85", "\xa0", "\u2028", "\u2029", "\ufeff", "-", "…"]
 )
 
 

@@ -62,7 +62,17 @@ ODD_FILES = {
 }
 
 WORDS = st.lists(st.sampled_from(["hello", "It's", "WORLD", "o\u2019clock", "a"]), min_size=1, max_size=5)
-LINES = ["good", "missing", "twice", "Latin-1", "empty", "id alone", "digits", "long", "foreign", "tab", "NUL"]
+# What stands behind an id, and why it is no transcript.
+WORDLESS = {
+    "empty": (b"   ", r"Its transcript holds no word\."),
+    "id alone": (b"", r"Its transcript is empty\."),
+    "digits": (b" 123 -- 7", r"Its transcript holds no word\."),
+    "lossy": (
+        " ROOM 7, CAF\u00c9".encode(),
+        r"Its transcript holds '7 \u00c9', which is spoken and would be lost; write",
+    ),
+}
+LINES = ["good", "missing", "twice", "Latin-1", *WORDLESS, "long", "foreign", "tab", "NUL"]
 
 
 class Tree:
@@ -296,9 +306,10 @@ def draw_line(draw, tree, add, mark, transcripts, name, path, kind, text, is_the
         bad(raw + b"\tHELLO", r"no slashes and no control characters, and is '.*\\tHELLO'", name + "\tHELLO")
     elif kind == "NUL":
         bad(raw + b"\0 HELLO", r"no slashes and no control characters, and is '.*\\x00'", name + "\0")
-    elif kind in ("empty", "id alone", "digits"):
-        add(raw + {"empty": b"   ", "id alone": b"", "digits": b" 123 -- 7"}[kind])
-        tree.reject(name, transcripts, r"Its transcript holds no word\." if is_there else alone)
+    elif kind in WORDLESS:
+        rest, reason = WORDLESS[kind]
+        add(raw + rest)
+        tree.reject(name, transcripts, reason if is_there else alone)
     else:
         add(raw + b" " + text.encode())
         if mark:

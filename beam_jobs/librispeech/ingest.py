@@ -32,7 +32,7 @@ INFO_FILE = "dataset_info.json"
 REJECTS_FILE = "rejects.jsonl"
 PAGE_FILE = "dataset.html"
 # Raised when the same corpus and settings would give other records.
-RECORD_VERSION = 2
+RECORD_VERSION = 3
 
 _SPLIT_PREFIX = "Split-"
 # In an output: shards are being moved in.

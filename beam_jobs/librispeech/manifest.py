@@ -49,7 +49,8 @@ class ManifestSettings:
       validation_fraction: Share of the speakers that validate, where the manifest has no splits.
       test_fraction: Share of the speakers that the model is judged on, where the manifest has no splits.
       keep_lossy_transcripts: Whether to take transcripts with digits, accents and signs that their normal form has no
-        letters for. What was said would then be trained, and judged, with words missing.
+        letters for, also those of LibriSpeech's layout. What was said would then be trained, and judged, with words
+        missing.
       max_line_characters: Longer lines are refused.
       max_transcript_characters: Longer transcripts are refused.
     """

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from beam_jobs import places
 from beam_jobs.librispeech.corpus import SOUND_SUFFIX, TRANSCRIPTS_SUFFIX, Chapter
-from beam_jobs.librispeech.manifest_fields import shown
+from beam_jobs.librispeech.manifest_fields import LineError, shown
+from beam_jobs.librispeech.manifest_fields import transcript as normal_transcript
 from model.text import normalise_english
 
 # What the normal forms are made of, so that a vocabulary can be checked before anything is trained.
@@ -67,8 +68,15 @@ class Reject:
     split: str
 
 
-def read_references(root: str, chapter: Chapter, normaliser: str) -> list[Reference | Reject]:
-    """Returns a reference or a reject for every file of sound and every line of a transcript of a chapter."""
+def read_references(root: str, chapter: Chapter, normaliser: str, keep_lossy: bool = False) -> list[Reference | Reject]:
+    """Returns a reference or a reject for every file of sound and every line of a transcript of a chapter.
+
+    Args:
+      root: Of the corpus.
+      chapter: One of it.
+      normaliser: A name in `NORMALISERS`.
+      keep_lossy: Whether to take transcripts with digits, accents and signs that their normal form has no letters for.
+    """
     files = places.list_names(places.join(root, chapter.directory))
     transcripts, rejects = _read_transcripts(root, chapter, files)
     outcomes: list[Reference | Reject] = list(rejects.values())
@@ -85,9 +93,13 @@ def read_references(root: str, chapter: Chapter, normaliser: str) -> list[Refere
             if name not in told:
                 reason = "It has audio and no transcript."
                 outcomes.append(Reject(places.printable(name), places.printable(audio), reason, chapter.split))
-        elif not (transcript := normalise(transcripts[name])):
-            outcomes.append(Reject(name, transcripts_path, "Its transcript holds no word.", chapter.split))
         else:
+            try:
+                transcript = normal_transcript(transcripts[name], normalise, _MAX_TRANSCRIPT_CHARACTERS, keep_lossy)
+            except LineError as error:
+                reason = str(error).replace("the transcript", "Its transcript", 1)
+                outcomes.append(Reject(name, transcripts_path, f"{reason}.", chapter.split))
+                continue
             outcomes.append(
                 Reference(
                     name,

@@ -76,7 +76,8 @@ class _ReadPart(beam.DoFn):
         if isinstance(part, Recordings):
             outcomes = read_recordings(part, self._settings)
         else:
-            outcomes = read_references(self._root, part, self._settings.transcript_normaliser)
+            keep_lossy = self._settings.manifest.keep_lossy_transcripts
+            outcomes = read_references(self._root, part, self._settings.transcript_normaliser, keep_lossy)
         references: collections.Counter[_ShardKey] = collections.Counter()
         rejects: list[Reject] = []
         for outcome in outcomes:

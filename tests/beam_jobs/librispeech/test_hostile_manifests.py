@@ -99,7 +99,7 @@ ODD_LINES = ["same id", "same audio", "same audio, absolute", "Latin-1", "endles
 ODD_JSON = ["broken", "list", "number", "twice", "half", "deep", "deep and broken", "huge number"]
 COLUMNS = ["audio", "text", "speaker", "split", "id", "note", "offset"]
 # What is not heard is no word; what is spoken and has no letter would be lost, and is drawn apart.
-SILENT_BLANKS = BLANKS.filter(lambda blank: blank not in "\t7")
+SILENT_BLANKS = BLANKS.filter(lambda blank: blank != "\t")
 
 
 class Manifest:

@@ -10,6 +10,7 @@ import soundfile
 from beam_jobs.librispeech import IngestSettings, inspect_corpus, require_splits
 from beam_jobs.librispeech.__main__ import main
 from beam_jobs.librispeech.ingest import ingest
+from beam_jobs.librispeech.manifest import ManifestSettings
 from model.errors import ConfigurationError, DataError, TryAgainError, UsageError
 from model.examples import read_utterances
 
@@ -190,6 +191,11 @@ def no_word(corpus):
     return "101-7-0000", "Its transcript holds no word."
 
 
+def lossy(corpus):
+    edit_transcripts(corpus, lambda text: text.replace(b"WORD NUMBER A", b"ROOM 7"))
+    return "101-7-0000", "Its transcript holds '7', which is spoken and would be lost; write it as words"
+
+
 def foreign_line(corpus):
     edit_transcripts(corpus, lambda text: text + b"../../x HELLO\n")
     return "../../x", r"In line 4, the id must begin with 101-7-, and is '../../x'"
@@ -199,7 +205,7 @@ def foreign_line(corpus):
     "spoil",
     [
         spoil_audio, lie_about_md5, make_pointer, empty, drop_audio, drop_transcript, double_transcript, latin_1,
-        endless_line, no_word, foreign_line,
+        endless_line, no_word, lossy, foreign_line,
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_rejected_with_its_reason(corpus, tmp_path, spoil):
@@ -487,3 +493,10 @@ def test_two_jobs_do_not_stage_in_one_place(corpus, tmp_path):
     ):
         ingest(corpus, tmp_path / "out", tmp_path / "staging", IngestSettings())
     assert ingest(corpus, tmp_path / "out", tmp_path / "staging", IngestSettings())["written"] == 12
+
+
+def test_lossy_transcripts_are_taken_when_asked(corpus, tmp_path):
+    lossy(corpus)
+    chosen = IngestSettings(manifest=ManifestSettings(keep_lossy_transcripts=True))
+    assert ingest(corpus, tmp_path / "out", tmp_path / "staging", chosen)["written"] == 12
+    assert records(tmp_path / "out")["101-7-0000"].transcript == "ROOM"
