@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from model.durations import format_seconds
 from model.progress import emit
 
 SPEECH_EVENT = "speech"
@@ -128,18 +129,8 @@ class SpeechProgress:
             parts.append(f"{seconds / elapsed:,.0f} × real time")
         parts.append(f"{self._sum('rejected'):,.0f} rejected")
         if is_settled and self.done < self.total:
-            parts.insert(0, f"{_time((self.total - self.done) * elapsed / heard)} left")
+            parts.insert(0, f"{format_seconds((self.total - self.done) * elapsed / heard)} left")
         return " · ".join(parts)
 
     def _sum(self, field: str) -> float:
         return sum(float(event[field]) for event in self._workers.values())
-
-
-def _time(seconds: float) -> str:
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"

@@ -282,8 +282,8 @@ def ingest(
     _require("ingest", "pipeline", "apache_beam")
     if beam_flags and workers > 1:
         raise UsageError("Either --workers or Beam's flags must say what runs the job, not both; leave one out.")
+    from model.durations import format_seconds
     from pipeline.config import load_config
-    from pipeline.display import format_seconds
     from pipeline.foreground import shown
 
     began = time.monotonic()

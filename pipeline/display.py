@@ -21,6 +21,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from model.durations import format_seconds
 from model.speech_progress import SPEECH_EVENT, SpeechProgress
 from pipeline.doctor import Check
 from pipeline.runs import FINISHED_STATES, NodeEntry, RunEntry
@@ -389,17 +390,3 @@ def display_path(path: str | Path) -> str:
 def format_percent(fraction: float | None) -> str:
     """Returns a fraction as a percentage with one decimal; `no number` for None."""
     return "no number" if fraction is None else f"{100 * fraction:.1f} %"
-
-
-def format_seconds(seconds: float | None) -> str:
-    """Returns a duration as people say it: `0.4 s`, `12 s`, `4 min 05 s`, `1 h 02 min`."""
-    if seconds is None:
-        return ""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 1:
-        return f"{rest} s"
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"

@@ -8,7 +8,6 @@ from pipeline.display import (
     RunDisplay,
     display_path,
     format_percent,
-    format_seconds,
     make_console,
     show_checks,
     show_gates,
@@ -237,24 +236,6 @@ def test_a_stream_that_lacks_the_signs_still_gets_the_text():
 def test_what_doctor_found_is_shown_with_its_mend():
     checks = [Check("python", "ok", "3.10.13"), Check("disk", "fail", "0.1 GB free", "free some space")]
     assert lines_of(shown(show_checks, checks)) == ["✓ python 3.10.13", "✗ disk 0.1 GB free", "mend: free some space"]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (None, ""),
-        (0.04, "0.0 s"),
-        (9.94, "9.9 s"),
-        (9.96, "10 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min 00 s"),
-        (245.2, "4 min 05 s"),
-        (3599.7, "1 h 00 min"),
-        (7384, "2 h 03 min"),
-    ],
-)
-def test_durations(seconds, words):
-    assert format_seconds(seconds) == words
 
 
 def test_percentages():
