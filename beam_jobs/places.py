@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from beam_jobs import cloud_storage
 from model.errors import DataError, UsageError
-from model.storage import json_text, replacing, require_replaceable
+from model.storage import json_text, open_at_once, replacing, require_replaceable
 
 _SEPARATOR = "://"
 _MISSING = "missing"
@@ -196,15 +196,10 @@ def read_bytes(place: str, max_object_bytes: int | None = None) -> bytes:
     """
     if is_remote(place):
         return cloud_storage.read_bytes(place, max_object_bytes)
-    with open(place, "rb", opener=_open_at_once) as stream:
+    with open(place, "rb", opener=open_at_once) as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise OSError(errno.EINVAL, "it is a pipe or a device", place)
         return stream.read()
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    # A pipe without a writer would be waited for, for ever.
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def read_json(place: str) -> Any:

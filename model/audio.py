@@ -17,6 +17,7 @@ import numpy as np
 
 from model.containers import AudioError, check_whole
 from model.flac import read_confirmed
+from model.storage import open_at_once
 
 __all__ = [
     "SAMPLE_RATE_HZ",
@@ -205,16 +206,11 @@ def _open(source: str | os.PathLike[str] | bytes, name: str) -> Iterator[BinaryI
 
 
 def _open_file(path: str | os.PathLike[str], name: str) -> io.FileIO:
-    # A pipe without a writer would be waited for, for ever.
-    stream = open(path, "rb", buffering=0, opener=_open_at_once)  # noqa: SIM115 — who calls this closes it
+    stream = open(path, "rb", buffering=0, opener=open_at_once)  # noqa: SIM115 — who calls this closes it
     if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
         stream.close()
         raise AudioError(f"{name} must be a file of sound, and is a pipe or a device.")
     return stream
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _read(source: str | os.PathLike[str] | bytes, name: str) -> bytes:

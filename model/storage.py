@@ -115,6 +115,11 @@ def disk_full_is_said(path: str | os.PathLike[str]) -> Iterator[None]:
         raise
 
 
+def open_at_once(path: str, flags: int) -> int:
+    """Opens a file as `open(…, opener=open_at_once)`: a pipe without a writer would be waited for, for ever."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Writes a value as `json_text` gives it, atomically."""
     with replacing(path) as temporary:
