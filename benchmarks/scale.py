@@ -23,6 +23,8 @@ from pathlib import Path
 from _measuring import claim, finish
 from ingest import make_corpora
 
+from beam_jobs.cloud_storage import AT_ONCE
+
 HERE = Path(__file__).parent
 # LibriSpeech: 960 hours of training speech in 281,241 utterances of 5,558 chapters.
 UTTERANCES_PER_HOUR = 281_241 / 960.9
@@ -38,8 +40,7 @@ BUSY = 0.5
 START_UP_HOURS = 0.1
 # Also a guess: what Cloud Storage takes for a list of a thousand objects, or to copy one within a bucket.
 REQUEST_SECONDS = 0.3
-# beam_jobs.cloud_storage.AT_ONCE; and what a record takes, of 16-bit samples.
-AT_ONCE = 8
+# What a record takes, of 16-bit samples.
 BYTES_PER_HOUR = 115.4e6
 
 

@@ -34,7 +34,7 @@ _SITECUSTOMIZE = """
 import os
 import sys
 
-MISSING = "tensorflow keras tfx onnxruntime typer rich pipeline components tests".split()
+MISSING = "tensorflow keras tfx onnxruntime typer rich wheel hypothesis pipeline components tests".split()
 
 
 class Missing:
