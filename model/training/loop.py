@@ -20,7 +20,7 @@ from model.text import Vocabulary
 from model.training.ctc import ctc_loss
 from model.training.schedule import TriStageSchedule
 from model.training.settings import TrainingSettings
-from model.training.spec_augment import span_mask
+from model.training.masks import span_masks
 from model.wav2vec2 import Wav2Vec2CTC
 
 _LOG = logging.getLogger(__name__)
@@ -178,10 +178,11 @@ def _compiled_step(
         num_samples = batch["num_samples"]
         num_frames = config.num_frames(num_samples)
         frames = config.num_frames(tf.shape(batch["waveforms"])[1])
-        seeds = tf.random.split(tf.stack([seed, step]), 2)
+        rows = tf.range(tf.shape(num_samples)[0])
+        seeds = [tf.stack([tf.fill(tf.shape(rows), 2 * (seed + step) + kind), rows], axis=1) for kind in range(2)]
         time_mask = channel_mask = None
         if config.apply_spec_augment and config.mask_time_prob > 0:
-            time_mask = span_mask(
+            time_mask = span_masks(
                 seeds[0],
                 num_frames,
                 frames,
@@ -190,7 +191,7 @@ def _compiled_step(
                 config.mask_time_min_masks,
             )
         if config.apply_spec_augment and config.mask_feature_prob > 0:
-            channel_mask = span_mask(
+            channel_mask = span_masks(
                 seeds[1],
                 tf.fill(tf.shape(num_samples), config.hidden_size),
                 config.hidden_size,

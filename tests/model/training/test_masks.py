@@ -6,11 +6,12 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.training.spec_augment import span_mask
+from model.training.masks import span_masks
 
 
 def draw(seed, lengths, size, probability, span, min_spans=0):
-    return span_mask(tf.constant([20, seed]), tf.constant(lengths), size, probability, span, min_spans).numpy()
+    seeds = tf.constant([[seed, row] for row in range(len(lengths))])
+    return span_masks(seeds, tf.constant(lengths), size, probability, span, min_spans).numpy()
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -24,6 +25,12 @@ def test_rows_and_seeds_differ_and_the_same_seed_repeats():
     assert (first[0] != first[1]).any()
     assert (first != draw(2, [60, 60], 60, 0.3, 5)).any()
     np.testing.assert_array_equal(first, draw(1, [60, 60], 60, 0.3, 5))
+
+
+def test_a_row_does_not_depend_on_the_others():
+    together = draw(3, [60, 50, 40], 60, 0.3, 5)
+    alone = span_masks(tf.constant([[3, 1]]), tf.constant([50]), 60, 0.3, 5, 0).numpy()
+    np.testing.assert_array_equal(together[1:2], alone)
 
 
 def test_the_mean_number_of_spans_is_what_the_probability_says():
