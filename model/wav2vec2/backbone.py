@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -12,6 +12,20 @@ from model.layers.convolutional_adapter import ConvolutionalAdapter
 from model.layers.encoder import Encoder
 from model.layers.feature_encoder import FeatureEncoder
 from model.layers.feature_projection import FeatureProjection
+
+
+class BackboneOutput(NamedTuple):
+    """What the backbone makes of waveforms.
+
+    Attributes:
+      hidden: `[batch, output frames, output_size]`; `Wav2Vec2Config.num_output_frames` counts the frames.
+      features: `[batch, frames, conv_dim[-1]]`, what came into the projection, after its norm.
+      raw_features: The same before the norm, as the convolutions gave it.
+    """
+
+    hidden: Any
+    features: Any
+    raw_features: Any
 
 
 class Wav2Vec2Backbone(keras.layers.Layer):
@@ -50,18 +64,16 @@ class Wav2Vec2Backbone(keras.layers.Layer):
         training: bool = False,
         time_mask: Any = None,
         channel_mask: Any = None,
-    ) -> tuple[Any, Any]:
-        """Encodes waveforms; the arguments are those of `Wav2Vec2CTC`, with `num_samples` only where it is to mask.
-
-        Returns:
-          hidden: `[batch, output frames, output_size]`; `Wav2Vec2Config.num_output_frames` counts the frames.
-          features: `[batch, frames, conv_dim[-1]]`, what came into the projection, after its norm.
-        """
-        hidden, features = self.feature_projection(self.feature_extractor(waveforms, num_samples), training=training)
+    ) -> BackboneOutput:
+        """Encodes waveforms; the arguments are those of `Wav2Vec2CTC`, with `num_samples` only where it is to mask."""
+        raw_features = self.feature_extractor(waveforms, num_samples)
+        hidden, features = self.feature_projection(raw_features, training=training)
         if time_mask is not None:
             hidden = ops.where(time_mask[:, :, None], ops.cast(self.masked_spec_embed, hidden.dtype), hidden)
         if channel_mask is not None:
             hidden = ops.where(channel_mask[:, None, :], ops.zeros((), hidden.dtype), hidden)
         num_frames = None if num_samples is None else self.config.num_frames(num_samples)
         hidden = self.encoder(hidden, num_frames, training=training)
-        return (hidden if self.adapter is None else self.adapter(hidden, num_frames)), features
+        if self.adapter is not None:
+            hidden = self.adapter(hidden, num_frames)
+        return BackboneOutput(hidden, features, raw_features)

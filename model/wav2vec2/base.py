@@ -11,7 +11,7 @@ from keras import ops
 from model import settings
 from model.config import Head, Wav2Vec2Config
 from model.errors import DataError
-from model.wav2vec2.backbone import Wav2Vec2Backbone
+from model.wav2vec2.backbone import BackboneOutput, Wav2Vec2Backbone
 
 
 class Wav2Vec2Base(keras.Model):
@@ -67,7 +67,7 @@ class Wav2Vec2Base(keras.Model):
             )
         return super().__call__(waveforms, *args, **kwargs)
 
-    def encode(self, waveforms: Any, num_samples: Any, **options: Any) -> tuple[Any, Any, Any]:
+    def encode(self, waveforms: Any, num_samples: Any, **options: Any) -> tuple[BackboneOutput, Any]:
         """Calls the backbone, with masks or without as `padding` says.
 
         Args:
@@ -76,7 +76,7 @@ class Wav2Vec2Base(keras.Model):
           options: `training`, `time_mask` and `channel_mask` of `Wav2Vec2Backbone`.
 
         Returns:
-          The two results of `Wav2Vec2Backbone`, and the valid samples of each utterance, int32 `[batch]`.
+          The result of `Wav2Vec2Backbone`, and the valid samples of each utterance, int32 `[batch]`.
         """
         valid_samples = None
         if num_samples is None:
@@ -84,8 +84,7 @@ class Wav2Vec2Base(keras.Model):
         else:
             num_samples = ops.cast(num_samples, "int32")
             valid_samples = num_samples if self.padding == "masked" else None
-        hidden, features = self.backbone(waveforms, valid_samples, **options)
-        return hidden, features, num_samples
+        return self.backbone(waveforms, valid_samples, **options), num_samples
 
     def named_weights(self) -> dict[str, Any]:
         """Returns the model's parameters, by their path below the model's name; random state is none of them."""

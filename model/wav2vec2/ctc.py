@@ -66,8 +66,8 @@ class Wav2Vec2CTC(Wav2Vec2Base):
           logits: float32 `[batch, output frames, vocab_size]`; what stands in padded frames means nothing.
           num_frames: int32 `[batch]`, the valid frames of each.
         """
-        hidden, _, num_samples = self.encode(
+        output, num_samples = self.encode(
             waveforms, num_samples, training=training, time_mask=time_mask, channel_mask=channel_mask
         )
-        logits = self.lm_head(self.dropout(hidden, training=training))
+        logits = self.lm_head(self.dropout(output.hidden, training=training))
         return ops.cast(logits, "float32"), ops.cast(self.config.num_output_frames(num_samples), "int32")

@@ -40,7 +40,7 @@ class Wav2Vec2Headless(Wav2Vec2Base):
           hidden: float32 `[batch, output frames, output_size]`; what stands in padded frames means nothing.
           num_frames: int32 `[batch]`, the valid frames of each.
         """
-        hidden, _, num_samples = self.encode(
+        output, num_samples = self.encode(
             waveforms, num_samples, training=training, time_mask=time_mask, channel_mask=channel_mask
         )
-        return ops.cast(hidden, "float32"), ops.cast(self.config.num_output_frames(num_samples), "int32")
+        return ops.cast(output.hidden, "float32"), ops.cast(self.config.num_output_frames(num_samples), "int32")

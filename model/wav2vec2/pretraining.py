@@ -20,12 +20,21 @@ class PreTrainingOutput(NamedTuple):
       projected_states: float32 `[batch, frames, proj_codevector_dim]`, from the encoder, which saw masked frames.
       projected_quantized_states: float32, the same shape, from the quantizer, which saw every frame.
       codevector_perplexity: float32 scalar, the effective number of codes in use, summed over the groups.
+      code_ids: int32 `[batch, frames, groups]`, the codes that stand behind `projected_quantized_states`.
+      marginal_sum: float32 `[groups, codes]`, what the perplexity is taken of: see `Quantized`.
+      num_counted: float32 scalar, the frames that the perplexity counts.
+      features_mean_square: float32 `[batch]`, the mean square of what the convolutions gave, over the valid frames of
+        each utterance: fairseq's `features_pen` penalises it.
       num_frames: int32 `[batch]`, the valid frames of each utterance.
     """
 
     projected_states: Any
     projected_quantized_states: Any
     codevector_perplexity: Any
+    code_ids: Any
+    marginal_sum: Any
+    num_counted: Any
+    features_mean_square: Any
     num_frames: Any
 
 
@@ -72,6 +81,7 @@ class Wav2Vec2PreTraining(Wav2Vec2Base):
         time_mask: Any = None,
         channel_mask: Any = None,
         temperature: Any = 2.0,
+        uniform_noise: Any = None,
     ) -> PreTrainingOutput:
         """Gives the two sides of the contrastive task.
 
@@ -83,20 +93,29 @@ class Wav2Vec2PreTraining(Wav2Vec2Base):
             alone. None for none: it then counts the valid frames.
           channel_mask: As in `Wav2Vec2CTC`.
           temperature: That of the Gumbel softmax.
+          uniform_noise: What codes are drawn with in training, as in `VectorQuantizer`; None to draw it here.
         """
-        hidden, features, num_samples = self.encode(
+        output, num_samples = self.encode(
             waveforms, num_samples, training=training, time_mask=time_mask, channel_mask=channel_mask
         )
         num_frames = ops.cast(self.config.num_frames(num_samples), "int32")
-        counted = time_mask
-        if counted is None:
-            counted = ops.arange(ops.shape(features)[1])[None, :] < num_frames[:, None]
-        quantized, perplexity = self.quantizer(
-            self.dropout_features(features, training=training), counted, training=training, temperature=temperature
+        valid = ops.arange(ops.shape(output.features)[1])[None, :] < num_frames[:, None]
+        quantized = self.quantizer(
+            self.dropout_features(output.features, training=training),
+            valid if time_mask is None else time_mask,
+            training=training,
+            temperature=temperature,
+            uniform_noise=uniform_noise,
         )
+        squares = ops.mean(ops.square(ops.cast(output.raw_features, "float32")), axis=-1)
         return PreTrainingOutput(
-            projected_states=ops.cast(self.project_hid(hidden), "float32"),
-            projected_quantized_states=ops.cast(self.project_q(quantized), "float32"),
-            codevector_perplexity=perplexity,
+            projected_states=ops.cast(self.project_hid(output.hidden), "float32"),
+            projected_quantized_states=ops.cast(self.project_q(quantized.vectors), "float32"),
+            codevector_perplexity=quantized.perplexity,
+            code_ids=quantized.code_ids,
+            marginal_sum=quantized.marginal_sum,
+            num_counted=quantized.num_counted,
+            features_mean_square=ops.sum(ops.where(valid, squares, 0.0), axis=1)
+            / ops.cast(ops.maximum(num_frames, 1), "float32"),
             num_frames=num_frames,
         )

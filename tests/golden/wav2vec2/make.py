@@ -4,8 +4,9 @@
 
 For each variant of the architecture it writes a tiny checkpoint in the published layout, with random weights, and
 `reference.npz` with what transformers' model gives: the output of every module for one short utterance; logits of two
-others; the CTC loss of these with its gradients. `activations.npz` holds values of every activation function, and
-`versions.json` the versions.
+others; the CTC loss of these with its gradients. `losses.npz`, where it stands beside it, holds losses of a padded
+batch and their gradients: of CTC, one utterance having no path, or of pre-training. `activations.npz` holds values of
+every activation function, and `versions.json` the versions.
 
 `--full NAME DIR` writes a published architecture at its full size, without gradients, to another directory (`make
 parity` uses it). `--activations CHECKPOINT FILE` writes the reference activations of a checkpoint of one's own, which
@@ -18,6 +19,7 @@ import argparse
 import json
 import re
 import shutil
+import unittest.mock
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,9 @@ HERE = Path(__file__).parent
 SAMPLES = (8000, 5000)
 SHORT_SAMPLES = 2400
 LABELS = ((11, 5, 15, 15, 8), (7, 7, 4))
+INFEASIBLE_SAMPLES = 1500
+NUM_NEGATIVES = 4
+GUMBEL_TEMPERATURE = 0.7
 TINY = {
     "conv_dim": (8, 8, 8, 8, 8, 8, 12),
     "hidden_size": 16,
@@ -87,6 +92,8 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "headless": ("Wav2Vec2Model", GROUP_POST),
     "hubert_headless": ("HubertModel", LAYER_PRE),
 }
+# Those that are trained with an attention mask: transformers' group norm knows none.
+WITH_PADDED_BATCH = ("layer_pre_norm",)
 LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
 FULL: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "base": ("Wav2Vec2ForCTC", GROUP_POST),
@@ -197,6 +204,10 @@ def make(
     if kind.endswith("ForPreTraining"):
         add_perplexity(values, model, waveforms[0])
     np.savez_compressed(directory / "reference.npz", **values)
+    if gradients and kind == "Wav2Vec2ForPreTraining":
+        np.savez_compressed(directory / "losses.npz", **pretraining_losses(model))
+    if gradients and directory.name in WITH_PADDED_BATCH:
+        np.savez_compressed(directory / "losses.npz", **padded_ctc_losses(model))
 
 
 def add_loss(values: dict[str, np.ndarray], model: Any, waveforms: list[np.ndarray]) -> None:
@@ -234,6 +245,110 @@ def add_perplexity(values: dict[str, np.ndarray], model: Any, waveform: np.ndarr
     values["projected_states_0"] = result.projected_states[0].numpy()
     values["projected_quantized_states_0"] = result.projected_quantized_states[0].numpy()
     values["perplexity_0"] = result.codevector_perplexity.numpy()
+
+
+def padded_batch(samples: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns waveforms, 0 where padded, and their attention mask."""
+    random = np.random.RandomState(11)
+    waveforms = torch.zeros((len(samples), max(samples)))
+    for row, length in enumerate(samples):
+        # Few values, so that the file is small.
+        waveforms[row, :length] = torch.tensor(np.round(random.randn(length) * 4) / 4)
+    mask = (torch.arange(max(samples))[None] < torch.tensor(samples)[:, None]).long()
+    return waveforms, mask
+
+
+def add_gradients(values: dict[str, np.ndarray], model: Any, prefix: str) -> None:
+    """Adds the gradients of every parameter, and forgets them."""
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None:
+            values[f"{prefix}gradient:{name}"] = parameter.grad.numpy().copy()
+    model.zero_grad()
+
+
+def padded_ctc_losses(model: Any) -> dict[str, np.ndarray]:
+    """Returns the CTC losses of a padded batch, the model's own sum, and its gradients; one utterance has no path."""
+    waveforms, mask = padded_batch((*SAMPLES, INFEASIBLE_SAMPLES))
+    labels = torch.full((3, 6), -100)
+    for row, ids in enumerate((*LABELS, (5, 6, 6, 7))):
+        labels[row, : len(ids)] = torch.tensor(ids)
+    model.zero_grad()
+    model.config.ctc_zero_infinity = True
+    result = model(waveforms, attention_mask=mask, labels=labels)
+    num_frames = model._get_feat_extract_output_lengths(mask.sum(-1))
+    losses = torch.nn.functional.ctc_loss(
+        torch.log_softmax(result.logits, dim=-1).transpose(0, 1), labels.clamp(min=0), num_frames,
+        (labels >= 0).sum(-1), blank=model.config.pad_token_id, reduction="none", zero_infinity=True,
+    )  # fmt: skip
+    assert losses[2] == 0, "the last utterance has fewer frames than its labels need"
+    assert losses[:2].min() > 0
+    result.loss.backward()
+    values = {
+        "waveforms": waveforms.numpy(),
+        "num_samples": mask.sum(-1).numpy().astype(np.int32),
+        "labels": np.where(labels < 0, -1, labels).astype(np.int32),
+        "losses": losses.detach().numpy(),
+        "loss": result.loss.detach().numpy(),
+    }
+    add_gradients(values, model, "")
+    return values
+
+
+def pretraining_losses(model: Any) -> dict[str, np.ndarray]:
+    """Returns the losses of pre-training for a padded batch, and their gradients, by prefix.
+
+    `eval:` is the model as it is used, with the best code for each frame. `train:` is the model in training, without
+    dropout and with codes that are drawn with the noise in `uniform_noise`.
+    """
+    waveforms, attention_mask = padded_batch(SAMPLES)
+    num_frames = model._get_feat_extract_output_lengths(attention_mask.sum(-1)).tolist()
+    config = model.config
+    random = np.random.RandomState(13)
+    time_mask = np.zeros((2, max(num_frames)), bool)
+    time_mask[0, [2, 3, 4, 9, 10, 11, 17, 18, 19]] = True
+    time_mask[1, [0, 1, 2, 7, 8, 9]] = True
+    negatives = np.zeros((2, max(num_frames), NUM_NEGATIVES), np.int32)
+    for row, masked in enumerate(time_mask):
+        for frame in np.flatnonzero(masked):
+            others = np.setdiff1d(np.flatnonzero(masked), [frame])
+            negatives[row, frame] = random.choice(others, NUM_NEGATIVES, replace=False)
+    shape = (2, max(num_frames), config.num_codevector_groups, config.num_codevectors_per_group)
+    uniform_noise = random.uniform(1e-6, 1 - 1e-6, shape).astype(np.float32)
+
+    def gumbel_softmax(scores: torch.Tensor, tau: float, hard: bool) -> torch.Tensor:
+        assert hard
+        noise = torch.tensor(-np.log(-np.log(uniform_noise.astype(np.float64))), dtype=torch.float32)
+        soft = torch.softmax((scores + noise.reshape(scores.shape)) / tau, dim=-1)
+        chosen = torch.nn.functional.one_hot(soft.argmax(-1), soft.shape[-1]).float()
+        # PyTorch's own takes this sum in another order, and its vectors of one code differ in the last bit.
+        return chosen + (soft - soft.detach())
+
+    values = {
+        "waveforms": waveforms.numpy(),
+        "num_samples": attention_mask.sum(-1).numpy().astype(np.int32),
+        "time_mask": time_mask,
+        "negatives": negatives,
+        "uniform_noise": uniform_noise,
+        "gumbel_temperature": np.float32(GUMBEL_TEMPERATURE),
+    }
+    model.set_gumbel_temperature(GUMBEL_TEMPERATURE)
+    first_frames = np.arange(2)[:, None, None] * max(num_frames)
+    for mode in ("eval", "train"):
+        model.train(mode == "train")
+        with unittest.mock.patch("torch.nn.functional.gumbel_softmax", gumbel_softmax):
+            result = model(
+                waveforms, attention_mask=attention_mask, mask_time_indices=torch.tensor(time_mask),
+                sampled_negative_indices=torch.tensor(negatives + first_frames),
+            )  # fmt: skip
+        result.loss.backward()
+        quantized = result.projected_quantized_states.detach().numpy()
+        same = (quantized[:, :, None] == np.stack([q[n] for q, n in zip(quantized, negatives, strict=True)])).all(-1)
+        assert 0 < same[time_mask].mean() < 0.5, "some negatives are the positive"
+        for name in ("loss", "contrastive_loss", "diversity_loss", "codevector_perplexity"):
+            values[f"{mode}:{name}"] = getattr(result, name).detach().numpy()
+        add_gradients(values, model, f"{mode}:")
+    model.eval()
+    return values
 
 
 def write_vocabulary(directory: Path, size: int) -> None:

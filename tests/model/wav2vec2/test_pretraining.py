@@ -7,7 +7,8 @@ import tensorflow as tf
 from model.checkpoint.parity import MAX_ABSOLUTE, MAX_RELATIVE, module_outputs
 from model.config import Wav2Vec2Config
 from model.errors import ConfigurationError
-from model.layers.vector_quantizer import VectorQuantizer
+from model.layers.vector_quantizer import VectorQuantizer, perplexity_of
+from model.training.contrastive import contrastive_loss, diversity_loss, pretraining_loss
 from model.wav2vec2 import Wav2Vec2PreTraining
 
 SMALL = Wav2Vec2Config(
@@ -55,7 +56,7 @@ def test_in_training_a_code_is_drawn_and_its_gradient_is_soft():
     features = np.random.default_rng(0).normal(size=(3, 7, 6)).astype(np.float32)
     quantizer.build(features.shape)
     with tf.GradientTape() as tape:
-        codes, perplexity = quantizer(features, training=True, temperature=0.5)
+        codes, perplexity, *_ = quantizer(features, training=True, temperature=0.5)
         total = tf.reduce_sum(codes * np.arange(4, dtype=np.float32))
     vectors = quantizer.codevectors.numpy().reshape(2, 5, 2)
     for group in (0, 1):
@@ -66,8 +67,8 @@ def test_in_training_a_code_is_drawn_and_its_gradient_is_soft():
     kernel = quantizer.weight_proj.trainable_variables[0]
     gradient = tape.gradient(total, kernel.value)
     assert np.abs(gradient.numpy()).max() > 0
-    again, _ = quantizer(features, training=True, temperature=0.5)
-    assert np.abs(again.numpy() - codes.numpy()).max() > 0, "another draw"
+    again = quantizer(features, training=True, temperature=0.5)
+    assert np.abs(again.vectors.numpy() - codes.numpy()).max() > 0, "another draw"
 
 
 def test_the_perplexity_counts_codes_in_use():
@@ -76,6 +77,80 @@ def test_the_perplexity_counts_codes_in_use():
     quantizer.build(features.shape)
     assert quantizer(features)[1].numpy() == pytest.approx(2.0), "one code in each of two groups"
     assert quantizer(features, frame_mask=np.zeros((1, 4), bool))[1].numpy() == pytest.approx(2.0), "nothing counted"
+
+
+@pytest.mark.parametrize("mode", ["eval", "train"])
+@pytest.mark.parametrize("compiled", ["eager", "graph", "jit"])
+def test_losses_and_gradients_of_a_padded_batch_are_pytorch_s(converted, losses, assert_gradients, mode, compiled):
+    model, reference = converted("pretraining")[0].model, losses("pretraining")
+    config = model.config
+
+    def forward():
+        output = model(
+            reference["waveforms"],
+            reference["num_samples"],
+            training=mode == "train",
+            time_mask=reference["time_mask"],
+            temperature=float(reference["gumbel_temperature"]),
+            uniform_noise=reference["uniform_noise"],
+        )
+        contrastive, _ = contrastive_loss(
+            output.projected_states,
+            output.projected_quantized_states,
+            output.code_ids,
+            reference["time_mask"],
+            reference["negatives"],
+            config.contrastive_logits_temperature,
+        )
+        num_codes = config.num_codevectors_per_group * config.num_codevector_groups
+        perplexity = perplexity_of(output.marginal_sum, output.num_counted)
+        diversity = diversity_loss(perplexity, num_codes, output.num_counted)
+        return contrastive, diversity, perplexity, output.codevector_perplexity
+
+    if compiled != "eager":
+        forward = tf.function(forward, jit_compile=compiled == "jit")
+    with tf.GradientTape() as tape:
+        contrastive, diversity, perplexity, same_perplexity = forward()
+        loss = pretraining_loss(contrastive, diversity, config.diversity_loss_weight)
+    assert perplexity.numpy() == same_perplexity.numpy()
+    for name, value in (
+        ("contrastive_loss", contrastive),
+        ("diversity_loss", diversity),
+        ("codevector_perplexity", perplexity),
+        ("loss", loss),
+    ):
+        assert value.numpy() == pytest.approx(float(reference[f"{mode}:{name}"]), rel=1e-5), name
+    assert_gradients(model, tape, loss, reference, prefix=f"{mode}:gradient:")
+
+
+def test_codes_are_told_and_drawn_again_with_the_same_noise(converted, losses):
+    model, reference = converted("pretraining")[0].model, losses("pretraining")
+    waveforms, num_samples = reference["waveforms"], reference["num_samples"]
+    config = model.config
+    vectors = model.quantizer.codevectors.numpy().reshape(2, 10, -1)
+    drawn = [
+        model(waveforms, num_samples, training=True, uniform_noise=reference["uniform_noise"]).code_ids.numpy()
+        for _ in range(2)
+    ]
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    chosen = model(waveforms, num_samples)
+    assert (chosen.code_ids.numpy() != drawn[0]).any()
+    assert chosen.code_ids.dtype == tf.int32
+    rows = np.concatenate([vectors[group][chosen.code_ids.numpy()[..., group]] for group in (0, 1)], axis=-1)
+    expected = model.project_q(rows)
+    np.testing.assert_allclose(chosen.projected_quantized_states.numpy(), expected.numpy(), atol=1e-6)
+    assert chosen.num_counted.numpy() == 24 + 15, "without masked frames, the valid ones count"
+    counts = [np.bincount(np.concatenate([chosen.code_ids[0, :, g], chosen.code_ids[1, :15, g]]), minlength=10)
+              for g in range(config.num_codevector_groups)]  # fmt: skip
+    np.testing.assert_array_equal(chosen.marginal_sum.numpy(), counts)
+
+
+def test_the_mean_square_of_the_features_sees_no_padding(converted, losses):
+    model, reference = converted("pretraining")[0].model, losses("pretraining")
+    squares = model(reference["waveforms"], reference["num_samples"]).features_mean_square.numpy()
+    for row, samples in enumerate(reference["num_samples"]):
+        features = model.backbone.feature_extractor(reference["waveforms"][row : row + 1, :samples])
+        assert squares[row] == pytest.approx(np.mean(np.square(features.numpy())), rel=1e-5)
 
 
 @pytest.mark.parametrize(
