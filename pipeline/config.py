@@ -15,7 +15,7 @@ from pathlib import Path
 from beam_jobs.librispeech.obtain import named_subsets
 from beam_jobs.librispeech.settings import IngestSettings
 from beam_jobs.synthetic_corpus.settings import SyntheticCorpusSettings
-from components.checkpoint_converter.settings import CheckpointSettings
+from components.checkpoint_converter.settings import RANDOM, CheckpointSettings
 from components.release_exporter.settings import ReleaseSettings
 from components.wer_evaluator.settings import EvaluationSettings, GateSettings
 from model.errors import ConfigurationError
@@ -108,7 +108,11 @@ class PipelineConfig:
         if corpus is not None:
             config = dataclasses.replace(config, corpus=dataclasses.replace(config.corpus, source=corpus))
         if checkpoint is not None:
-            config = dataclasses.replace(config, checkpoint=CheckpointSettings(checkpoint))
+            architecture = config.checkpoint.architecture if checkpoint == RANDOM else None
+            config = dataclasses.replace(
+                config,
+                checkpoint=CheckpointSettings(checkpoint, architecture=architecture, seed=config.checkpoint.seed),
+            )
         if language is not None:
             config = dataclasses.replace(config, checkpoint=dataclasses.replace(config.checkpoint, language=language))
         return config

@@ -31,10 +31,10 @@ class RunInputs:
       releases_dir: Where the pushers publish.
       corpus_root: The directory of the corpus.
       corpus_fingerprint: A hash that changes when the corpus does.
-      checkpoint_path: The directory or file of the checkpoint, or its address on the Hub with the commit.
+      checkpoint_path: The directory or file of the checkpoint, or its address on the Hub with the commit; or `random`.
       checkpoint_fingerprint: A hash that changes when the checkpoint does.
       schema_path: The curated schema, under a name that changes when the schema does.
-      vocabulary: Id by token, of the checkpoint.
+      vocabulary: Id by token, of the CTC head; empty in pre-training.
       published: The version that is published now, by format; nothing where none is.
       unpublished: What stands for the version where none is published: another text in each run, so that a pusher is
         not served from the cache of a time before somebody removed its release.
@@ -91,8 +91,9 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeli
     converter = CheckpointConverter(
         checkpoint=inputs.checkpoint_path,
         checkpoint_fingerprint=inputs.checkpoint_fingerprint,
-        language=config.checkpoint.language,
-        activations=config.checkpoint.activations,
+        settings=config.checkpoint,
+        task=config.train.task,
+        vocabulary=vocabulary,
     )
     trainer = tfx.components.Trainer(
         run_fn="components.trainer.run_fn.run_fn",

@@ -6,11 +6,14 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
+from components.checkpoint_converter.settings import RANDOM
+from model.architectures import ARCHITECTURES
 from model.checkpoint.location import HUB_PREFIX
 from model.errors import UsageError
 from model.progress import emit
 from model.settings import digest
 from model.storage import release_digest, sha256_of_file
+from model.text import Vocabulary
 from pipeline.config import SYNTHETIC, TINY, PipelineConfig
 from pipeline.workspace import Workspace
 
@@ -24,9 +27,9 @@ class Sources:
     Attributes:
       corpus_root: The directory of the corpus.
       corpus_fingerprint: Changes when the corpus does.
-      checkpoint_path: The directory or file of the checkpoint, or its address on the Hub with the commit.
-      checkpoint_fingerprint: Changes when the checkpoint does, or its reference activations.
-      vocabulary: Id by token, of the checkpoint.
+      checkpoint_path: The directory or file of the checkpoint, or its address on the Hub with the commit; or `random`.
+      checkpoint_fingerprint: Changes when the checkpoint does, or a file that its settings name.
+      vocabulary: Id by token, of the CTC head; empty in pre-training.
     """
 
     corpus_root: str
@@ -64,13 +67,20 @@ def with_absolute_sources(config: PipelineConfig) -> PipelineConfig:
             f"--checkpoint must be a directory, a file of weights, or {HUB_PREFIX}owner/name, not {source!r}; download"
             " the checkpoint first and name its directory."
         )
-    elif source != TINY:
-        source = str(Path(source).expanduser().resolve())
-    activations = checkpoint.activations and str(Path(checkpoint.activations).expanduser().resolve())
+    elif source not in (TINY, RANDOM):
+        source = _absolute(source)
+    architecture = checkpoint.architecture
+    if architecture is not None and architecture not in ARCHITECTURES:
+        architecture = _absolute(architecture)
+    activations = checkpoint.activations and _absolute(checkpoint.activations)
     return dataclasses.replace(
         config.with_sources(corpus, None),
-        checkpoint=dataclasses.replace(checkpoint, source=source, activations=activations),
+        checkpoint=dataclasses.replace(checkpoint, source=source, activations=activations, architecture=architecture),
     )
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().resolve())
 
 
 def find_sources(config: PipelineConfig, workspace: Workspace) -> Sources:
@@ -83,10 +93,6 @@ def find_sources(config: PipelineConfig, workspace: Workspace) -> Sources:
     """
     from beam_jobs.librispeech import inspect_corpus, require_splits
     from beam_jobs.librispeech.obtain import obtain_corpus
-    from beam_jobs.librispeech.references import LETTERS
-    from model.checkpoint.convert import match
-    from model.checkpoint.source import read_checkpoint
-    from model.pretrained import TINY as TINY_CHECKPOINT
 
     emit("stage", {"text": "Preparing the corpus"})
     if config.corpus.source == SYNTHETIC:
@@ -100,26 +106,58 @@ def find_sources(config: PipelineConfig, workspace: Workspace) -> Sources:
     corpus = inspect_corpus(corpus_dir, config.ingest)
     require_splits(corpus)
 
-    source, language = config.checkpoint.source, config.checkpoint.language
-    downloads = source.startswith(HUB_PREFIX)
-    emit("stage", {"text": "Downloading the checkpoint" if downloads else "Reading the checkpoint"})
-    checkpoint = read_checkpoint(TINY_CHECKPOINT if source == TINY else source, language)
-    # CheckpointConverter would find out, too; here it costs no minute.
-    match(checkpoint)
-    vocabulary = checkpoint.require_vocabulary()
-    vocabulary.require_letters(LETTERS[config.ingest.transcript_normaliser], checkpoint.files.name)
-    files = [*checkpoint.files.description, *checkpoint.weights]
-    if config.checkpoint.activations is not None:
-        files.append(Path(config.checkpoint.activations))
-        if not files[-1].is_file():
-            raise UsageError(f"checkpoint.activations must be a file that exists; {files[-1]} does not.")
+    start = _find_start(config)
     return Sources(
         corpus_root=corpus.root,
         corpus_fingerprint=corpus.fingerprint,
-        checkpoint_path=checkpoint.files.pinned,
-        checkpoint_fingerprint=release_digest({file.name: sha256_of_file(file) for file in files}),
-        vocabulary=vocabulary.to_mapping(),
+        checkpoint_path=start.path,
+        checkpoint_fingerprint=start.fingerprint,
+        vocabulary={} if start.vocabulary is None else start.vocabulary.to_mapping(),
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Start:
+    """What training starts from: where it is, a hash of it, and the tokens of its CTC head, if it has one."""
+
+    path: str
+    fingerprint: str
+    vocabulary: Vocabulary | None
+
+
+def _find_start(config: PipelineConfig) -> _Start:
+    """Reads the checkpoint, or the architecture of random weights.
+
+    CheckpointConverter would find out what is wrong with it, too; here it costs no minute.
+    """
+    from beam_jobs.librispeech.references import LETTERS, VOCABULARIES
+    from model.architectures import find_architecture
+    from model.checkpoint.convert import match
+    from model.checkpoint.source import read_checkpoint
+    from model.checkpoint.target import target_of
+    from model.pretrained import TINY as TINY_CHECKPOINT
+
+    settings, task = config.checkpoint, config.train.task
+    vocabulary = VOCABULARIES[config.ingest.transcript_normaliser]() if task == "ctc" else None
+    if settings.architecture is not None:
+        architecture = find_architecture(settings.architecture)
+        return _Start(RANDOM, digest(architecture), vocabulary)
+    downloads = settings.source.startswith(HUB_PREFIX)
+    emit("stage", {"text": "Downloading the checkpoint" if downloads else "Reading the checkpoint"})
+    source = TINY_CHECKPOINT if settings.source == TINY else settings.source
+    checkpoint = read_checkpoint(source, settings.language)
+    match(checkpoint)
+    target = target_of(checkpoint, task, vocabulary)
+    if target.vocabulary is not None:
+        letters = LETTERS[config.ingest.transcript_normaliser]
+        target.vocabulary.require_letters(letters, checkpoint.files.name)
+    files = [*checkpoint.files.description, *checkpoint.weights]
+    if settings.activations is not None:
+        files.append(Path(settings.activations))
+        if not files[-1].is_file():
+            raise UsageError(f"checkpoint.activations must be a file that exists; {files[-1]} does not.")
+    fingerprint = release_digest({file.name: sha256_of_file(file) for file in files})
+    return _Start(checkpoint.files.pinned, fingerprint, target.vocabulary)
 
 
 def _require_corpus_kind(source: str) -> None:

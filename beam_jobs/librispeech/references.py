@@ -10,11 +10,13 @@ from beam_jobs import places
 from beam_jobs.librispeech.corpus import SOUND_SUFFIX, TRANSCRIPTS_SUFFIX, Chapter
 from beam_jobs.librispeech.manifest_fields import LineError, shown
 from beam_jobs.librispeech.manifest_fields import transcript as normal_transcript
-from model.text import normalise_english
+from model.text import Vocabulary, librispeech_vocabulary, normalise_english
 
 # What the normal forms are made of, so that a vocabulary can be checked before anything is trained.
 LETTERS = {"english": "ABCDEFGHIJKLMNOPQRSTUVWXYZ' "}
 NORMALISERS: dict[str, Callable[[str], str]] = {"english": normalise_english}
+# The tokens of a CTC head that is made anew.
+VOCABULARIES: dict[str, Callable[[], Vocabulary]] = {"english": librispeech_vocabulary}
 # The longest line of LibriSpeech has fewer than 600 characters; one beyond this is no transcript.
 _MAX_TRANSCRIPT_CHARACTERS = 5_000
 _MAX_ID_CHARACTERS = 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from tfx import types
@@ -10,7 +11,9 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.checkpoint_converter.executor import Executor
+from components.checkpoint_converter.settings import CheckpointSettings
 from components.code_fingerprint import code_fingerprint
+from model.training.settings import Task
 
 
 class CheckpointConverterSpec(ComponentSpec):
@@ -20,6 +23,10 @@ class CheckpointConverterSpec(ComponentSpec):
         "checkpoint": ExecutionParameter(type=str),
         "language": ExecutionParameter(type=str),
         "activations": ExecutionParameter(type=str),
+        "architecture": ExecutionParameter(type=str),
+        "head": ExecutionParameter(type=str),
+        "vocabulary": ExecutionParameter(type=str),
+        "seed": ExecutionParameter(type=int),
         "checkpoint_fingerprint": ExecutionParameter(type=str),
         "code_fingerprint": ExecutionParameter(type=str),
     }
@@ -28,18 +35,22 @@ class CheckpointConverterSpec(ComponentSpec):
 
 
 class CheckpointConverter(base_component.BaseComponent):
-    """Converts a published checkpoint to a model directory.
+    """Converts a published checkpoint to a model directory, or makes one with random weights.
 
     Example:
-      >>> converter = CheckpointConverter(checkpoint="checkpoints/wav2vec2-base", checkpoint_fingerprint=sha256)
+      >>> converter = CheckpointConverter(
+      ...     checkpoint="checkpoints/wav2vec2-base", checkpoint_fingerprint=sha256,
+      ...     settings=CheckpointSettings("checkpoints/wav2vec2-base"), task="ctc", vocabulary=id_by_token)
       >>> trainer = Trainer(base_model=converter.outputs["model"], …)
 
     Args:
-      checkpoint: A directory, a file of weights, or `hf://owner/name@commit`.
-      checkpoint_fingerprint: A hash of its content and of `activations`, so that what has changed is not served from
-        the cache.
-      language: The language of an MMS model whose adapter is to be used; None for that of the checkpoint itself.
-      activations: A file of reference activations that the model must reproduce; None for none.
+      checkpoint: A directory, a file of weights, or `hf://owner/name@commit`; what stands in `settings.source` where
+        that is `random`.
+      checkpoint_fingerprint: A hash of its content and of the files that the settings name, so that what has changed is
+        not served from the cache.
+      settings: Language, reference activations, and architecture and seed of random weights.
+      task: What the model will be trained for; a head that does not serve it gives way to a new one.
+      vocabulary: Id by token, of a new CTC head; empty in pre-training.
     """
 
     SPEC_CLASS = CheckpointConverterSpec
@@ -49,15 +60,20 @@ class CheckpointConverter(base_component.BaseComponent):
         self,
         checkpoint: str,
         checkpoint_fingerprint: str,
-        language: str | None = None,
-        activations: str | None = None,
+        settings: CheckpointSettings,
+        task: Task,
+        vocabulary: Mapping[str, int],
     ) -> None:
         super().__init__(
             CheckpointConverterSpec(
                 checkpoint=checkpoint,
                 # TFX keeps no property without a value.
-                language=language or "",
-                activations=activations or "",
+                language=settings.language or "",
+                activations=settings.activations or "",
+                architecture=settings.architecture or "",
+                head=task,
+                vocabulary=json.dumps(dict(vocabulary), ensure_ascii=False),
+                seed=settings.seed,
                 checkpoint_fingerprint=checkpoint_fingerprint,
                 code_fingerprint=code_fingerprint("components.checkpoint_converter", "model"),
                 model=types.Channel(type=standard_artifacts.Model),

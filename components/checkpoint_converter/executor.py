@@ -11,9 +11,11 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
+from components.checkpoint_converter.settings import RANDOM
+
 
 class Executor(base_executor.BaseExecutor):
-    """Calls `model.checkpoint.convert_checkpoint`."""
+    """Calls `model.checkpoint.convert_checkpoint`, or `make_random_model`."""
 
     def Do(
         self,
@@ -21,7 +23,7 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Converts the checkpoint.
+        """Converts the checkpoint, or makes a model with random weights.
 
         Args:
           input_dict: Empty.
@@ -30,28 +32,44 @@ class Executor(base_executor.BaseExecutor):
               Custom properties: `model_digest`, `head`, `source_checkpoint` (its name), `source_revision` (the commit,
               of one from the Hub), `source_sha256`, and `conversion_report`, the report as JSON.
           exec_properties:
-            - checkpoint: the directory or file of the checkpoint, or its address on the Hub.
+            - checkpoint: the directory or file of the checkpoint, or its address on the Hub; or `random`.
+            - architecture: that of random weights; empty for a checkpoint.
+            - head: what the model must have on its backbone: `ctc` or `pretraining`.
+            - vocabulary: JSON of id by token, of a new CTC head; `{}` in pre-training.
+            - seed: of random weights, and of a new head.
             - language: the language of an MMS model; empty for that of the checkpoint itself.
             - activations: the file of reference activations; empty for none.
             - checkpoint_fingerprint, code_fingerprint: part of the cache key only.
 
         Raises:
-          CheckpointError: the checkpoint does not become the model that it describes, or the model does not give the
-            reference activations.
+          CheckpointError: the checkpoint does not become the model that it describes, its head serves for something
+            else, or the model does not give the reference activations.
           TryAgainError: the Hub does not answer.
         """
-        from model.checkpoint import convert_checkpoint
+        from model.architectures import find_architecture
+        from model.checkpoint import convert_checkpoint, make_random_model
         from model.directory import read_manifest
+        from model.text import Vocabulary
 
         del input_dict
         artifact = artifact_utils.get_single_instance(output_dict["model"])
-        directory = path_utils.serving_model_dir(artifact.uri)
-        report = convert_checkpoint(
-            exec_properties["checkpoint"],
-            os.fspath(directory),
-            language=exec_properties["language"] or None,
-            activations=exec_properties["activations"] or None,
-        )
+        directory = os.fspath(path_utils.serving_model_dir(artifact.uri))
+        head, seed = exec_properties["head"], exec_properties["seed"]
+        id_by_token = json.loads(exec_properties["vocabulary"])
+        vocabulary = Vocabulary.from_mapping(id_by_token) if id_by_token else None
+        if exec_properties["checkpoint"] == RANDOM:
+            config = find_architecture(exec_properties["architecture"])
+            report = make_random_model(config, head, vocabulary, directory, seed)
+        else:
+            report = convert_checkpoint(
+                exec_properties["checkpoint"],
+                directory,
+                language=exec_properties["language"] or None,
+                activations=exec_properties["activations"] or None,
+                head=head,
+                vocabulary=vocabulary,
+                seed=seed,
+            )
         properties = {
             "model_digest": read_manifest(directory)["model_digest"],
             "head": report["head"],

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from model.checkpoint import table
+from model.checkpoint.initial_values import initial_value
 from model.checkpoint.readers.stored_tensor import StoredTensor
 from model.checkpoint.source import PublishedCheckpoint, read_checkpoint
+from model.checkpoint.target import target_of
+from model.config import Head
 from model.errors import CheckpointError, ConfigurationError, UsageError
+from model.text import Vocabulary
 
 REPORT_FILE = "conversion_report.json"
 
@@ -23,6 +27,9 @@ def convert_checkpoint(
     output_dir: str | Path,
     language: str | None = None,
     activations: str | Path | None = None,
+    head: Head | None = None,
+    vocabulary: Vocabulary | None = None,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Converts a published checkpoint to a model directory.
 
@@ -32,6 +39,9 @@ def convert_checkpoint(
       language: As in `read_checkpoint`.
       activations: A file of reference activations, as `model.checkpoint.parity` describes; the model must reproduce
         them.
+      head: What the model must have on its backbone, as `target_of` says; None for what the checkpoint has.
+      vocabulary: The tokens of a new CTC head.
+      seed: Of the values of a new head.
 
     Returns:
       The conversion report: the source with its sha256, and the table as it was applied; also written beside the
@@ -53,20 +63,27 @@ def convert_checkpoint(
     require_replaceable(output_dir, MANIFEST_FILE)
     checkpoint = read_checkpoint(source, language)
     require_replaceable(output_dir, MANIFEST_FILE, checkpoint.files.directory)
-    applied = match(checkpoint)
+    target = target_of(checkpoint, head, vocabulary)
+    applied, new = match(checkpoint), []
+    if target.has_new_head:
+        applied = {variable: found for variable, found in applied.items() if table.is_of_backbone(variable)}
+        new = [row for row in table.rows(target.config, target.head) if not table.is_of_backbone(row.variable)]
     try:
-        model = MODEL_BY_HEAD[checkpoint.head](checkpoint.config)
+        model = MODEL_BY_HEAD[target.head](target.config)
     except ConfigurationError as error:
         raise CheckpointError(str(error)) from error
-    assign(model, checkpoint, applied)
-    report = conversion_report(checkpoint, applied)
+    variables = model.named_weights()
+    for row in new:
+        variables[row.variable].assign(initial_value(row, target.config, seed))
+    assign(model, checkpoint, applied, {row.variable for row in new})
+    report = conversion_report(checkpoint, applied, target.head, new)
     if activations is not None:
         from model.checkpoint.parity import require_parity
 
         report["parity"] = require_parity(model, activations)
     save_model(
         model,
-        checkpoint.vocabulary,
+        target.vocabulary,
         checkpoint.preprocessor,
         output_dir,
         source_checkpoint=report["source"],
@@ -115,13 +132,24 @@ def match(checkpoint: PublishedCheckpoint) -> dict[str, tuple[str, table.Row]]:
     return applied
 
 
-def assign(model: Any, checkpoint: PublishedCheckpoint, applied: Mapping[str, tuple[str, table.Row]]) -> None:
+def assign(
+    model: Any,
+    checkpoint: PublishedCheckpoint,
+    applied: Mapping[str, tuple[str, table.Row]],
+    already_set: Collection[str] = (),
+) -> None:
     """Gives every variable of the model its tensor, one after the other, so that one at a time is in memory twice.
+
+    Args:
+      model: The model.
+      checkpoint: Where the tensors are.
+      applied: What `match` returned.
+      already_set: Variables that have their value, and no tensor: those of a new head.
 
     Raises:
       CheckpointError: a value is not finite, or a variable would stay as it was.
     """
-    variables = model.named_weights()
+    variables = {name: variable for name, variable in model.named_weights().items() if name not in already_set}
     for name, row in applied.values():
         variable = variables.pop(row.variable)
         if not name:
@@ -132,8 +160,20 @@ def assign(model: Any, checkpoint: PublishedCheckpoint, applied: Mapping[str, tu
         raise CheckpointError(f"Every variable of the model must be set; these are not: {_names(sorted(variables))}.")
 
 
-def conversion_report(checkpoint: PublishedCheckpoint, applied: Mapping[str, tuple[str, table.Row]]) -> dict[str, Any]:
-    """Returns the report: the source, and the table as it was applied, as plain JSON values."""
+def conversion_report(
+    checkpoint: PublishedCheckpoint,
+    applied: Mapping[str, tuple[str, table.Row]],
+    head: Head,
+    new: Sequence[table.Row] = (),
+) -> dict[str, Any]:
+    """Returns the report: the source, and the table as it was applied, as plain JSON values.
+
+    Args:
+      checkpoint: The source.
+      applied: What `match` returned, or a part of it.
+      head: What the model has on its backbone; `source_head` is what the checkpoint has.
+      new: The rows of a new head, whose values are drawn.
+    """
     from model.storage import release_digest, sha256_of_file
 
     sha256_by_file = {path.name: sha256_of_file(path) for path in checkpoint.weights}
@@ -149,7 +189,8 @@ def conversion_report(checkpoint: PublishedCheckpoint, applied: Mapping[str, tup
             "sha256": single or release_digest(sha256_by_file),
             "files": sha256_by_file,
         },
-        "head": checkpoint.head,
+        "head": head,
+        "source_head": checkpoint.head,
         "tensors": [
             {
                 "source": name or None,
@@ -159,6 +200,16 @@ def conversion_report(checkpoint: PublishedCheckpoint, applied: Mapping[str, tup
                 "dtype": checkpoint.tensors[name].dtype if name else "zeros",
             }
             for name, row in applied.values()
+        ]
+        + [
+            {
+                "source": None,
+                "variable": row.variable,
+                "axes": row.axes,
+                "shape": list(row.source_shape),
+                "dtype": "random",
+            }
+            for row in new
         ],
         "left_out": sorted(set(checkpoint.tensors) - used),
     }

@@ -61,6 +61,11 @@ def rows(config: Wav2Vec2Config, head: Head = "ctc", layout: SourceLayout = "hug
     return [_row(parameter, config, head, layout) for parameter in _parameters(config, head)]
 
 
+def is_of_backbone(variable: str) -> bool:
+    """Whether a variable belongs to the backbone, and not to what stands on it."""
+    return variable.startswith(_BACKBONE)
+
+
 def may_be_left_out(name: str, config: Wav2Vec2Config, layout: SourceLayout) -> bool:
     """Whether a checkpoint may hold this tensor although the model has no use for it.
 
@@ -74,6 +79,8 @@ def may_be_left_out(name: str, config: Wav2Vec2Config, layout: SourceLayout) -> 
         return True
     return bare.startswith(_LEFT_OUT_PREFIXES[layout]) or bare.endswith(".num_batches_tracked")
 
+
+_BACKBONE = "wav2vec2/"
 
 _LEFT_OUT_PREFIXES: dict[SourceLayout, tuple[str, ...]] = {
     "huggingface": ("quantizer.", "project_q.", "project_hid."),
@@ -156,7 +163,7 @@ def _head(config: Wav2Vec2Config, head: Head) -> Iterator[_Parameter]:
 
 def _parameters(config: Wav2Vec2Config, head: Head) -> Iterator[_Parameter]:
     for parameter in _backbone(config):
-        yield parameter._replace(variable=f"wav2vec2/{parameter.variable}")
+        yield parameter._replace(variable=f"{_BACKBONE}{parameter.variable}")
     yield from _head(config, head)
 
 
@@ -252,7 +259,7 @@ def _row(parameter: _Parameter, config: Wav2Vec2Config, head: Head, layout: Sour
     optional = variable.endswith("masked_spec_embed") and (may_have_lost_it or not config.has_mask_vector)
     if layout == "ancestor":
         return Row(variable, (ancestor_variable_name(variable, head == "ctc"),), "same", shape, optional)
-    on_backbone = variable.startswith("wav2vec2/")
+    on_backbone = is_of_backbone(variable)
     if layout == "fairseq":
         # What is fine-tuned wraps what was pre-trained; a head of pre-training stands beside the backbone.
         prefix = ("w2v_encoder.w2v_model." if on_backbone else "w2v_encoder.") if head == "ctc" else ""

@@ -19,33 +19,11 @@ from typing import Any
 
 import numpy as np
 
+from model.architectures import TINY
 from model.checkpoint.publish import write_published
 from model.checkpoint.source import DEFAULT_PREPROCESSOR
-from model.config import Wav2Vec2Config
 from model.text import Vocabulary, librispeech_vocabulary
 from model.training.settings import TrainingSettings
-
-TINY_CONFIG = Wav2Vec2Config(
-    conv_dim=(48, 64, 96, 96, 128, 128, 128),
-    conv_bias=True,
-    feat_extract_norm="layer",
-    do_stable_layer_norm=True,
-    hidden_size=144,
-    num_hidden_layers=4,
-    num_attention_heads=4,
-    intermediate_size=576,
-    num_conv_pos_embeddings=32,
-    num_conv_pos_embedding_groups=8,
-    hidden_dropout=0.05,
-    activation_dropout=0.05,
-    attention_dropout=0.05,
-    feat_proj_dropout=0.0,
-    final_dropout=0.05,
-    layerdrop=0.0,
-    mask_time_prob=0.05,
-    mask_time_length=5,
-    mask_feature_prob=0.0,
-)
 
 _README = """---
 license: apache-2.0
@@ -107,7 +85,7 @@ def warm_up(corpus: Path, output: Path, settings: TrainingSettings) -> None:
     held_out = list(_utterances(corpus, "dev", vocabulary))[: settings.validation_utterances]
     lengths = bucket_lengths(
         [int(value) for value in np.quantile([len(u["pcm"]) for u in training + held_out], np.arange(1, 9) / 8)],
-        TINY_CONFIG.samples_per_frame,
+        TINY.samples_per_frame,
         settings.max_samples,
     )
     signature = {"pcm": tf.TensorSpec([None], tf.int16), "labels": tf.TensorSpec([None], tf.int32)}
@@ -116,7 +94,7 @@ def warm_up(corpus: Path, output: Path, settings: TrainingSettings) -> None:
         return tf.data.Dataset.from_generator(lambda: iter(utterances), output_signature=signature)
 
     keras.utils.set_random_seed(settings.seed)
-    model = Wav2Vec2CTC(TINY_CONFIG)
+    model = Wav2Vec2CTC(TINY)
     result = train(
         model,
         vocabulary,

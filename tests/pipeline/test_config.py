@@ -63,8 +63,18 @@ def minimal(**changes):
 def test_impossible_values_are_refused(changes, message):
     with pytest.raises(ConfigurationError, match=message):
         minimal(**changes)
-    with pytest.raises(ConfigurationError, match=r"checkpoint\.source must be 'tiny', a directory, a file, or hf://"):
+    with pytest.raises(
+        ConfigurationError, match=r"checkpoint\.source must be 'tiny', 'random', a directory, a file, or hf"
+    ):
         CheckpointSettings("")
+    with pytest.raises(ConfigurationError, match=r"with checkpoint\.source 'random', .* it is None with 'random'"):
+        CheckpointSettings("random")
+    with pytest.raises(ConfigurationError, match=r"be left out with any other; it is 'tiny' with 'hf://a/b'"):
+        CheckpointSettings("hf://a/b", architecture="tiny")
+    with pytest.raises(ConfigurationError, match=r"activations must be left out with checkpoint\.source 'random'"):
+        CheckpointSettings("random", architecture="tiny", activations="a.npz")
+    with pytest.raises(ConfigurationError, match=r"checkpoint\.seed must be in \[0, 2³¹\), not -1"):
+        CheckpointSettings(seed=-1)
     with pytest.raises(ConfigurationError, match=r"checkpoint\.language must be left out or say something"):
         CheckpointSettings(language="")
     with pytest.raises(ConfigurationError, match=r"corpus\.source must be 'synthetic' or a directory; it is empty"):

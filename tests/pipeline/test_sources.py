@@ -1,9 +1,12 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
 
-from model.errors import CheckpointError, UsageError
+from components.checkpoint_converter.settings import CheckpointSettings
+from model.errors import UsageError
 from model.pretrained import TINY
+from model.text import librispeech_vocabulary
 from pipeline.config import load_config
 from pipeline.sources import find_sources, with_absolute_sources
 from pipeline.workspace import Workspace
@@ -88,8 +91,32 @@ def test_the_commit_of_a_checkpoint_on_the_hub_is_what_the_run_uses(hub, config,
     assert len(hub.fetched) == fetched, "the cache has it"
 
 
-def test_a_backbone_without_a_head_is_refused_before_anything_runs(config, tmp_path, make_corpus):
-    corpus = make_corpus({"train-a": ["1", "2"], "dev-a": ["3"], "test-a": ["4"]})
-    chosen = with_absolute_sources(config.with_sources(str(corpus), str(GOLDEN / "pretraining")))
-    with pytest.raises(CheckpointError, match="pretraining must have a CTC head, .* choose one that was fine-tuned"):
+@pytest.fixture
+def corpus(make_corpus):
+    return str(make_corpus({"train-a": ["1", "2"], "dev-a": ["3"], "test-a": ["4"]}))
+
+
+def test_a_backbone_without_a_head_gets_the_tokens_of_the_transcripts(config, tmp_path, corpus):
+    chosen = with_absolute_sources(config.with_sources(corpus, str(GOLDEN / "pretraining")))
+    sources = find_sources(chosen, Workspace(tmp_path / "workspace"))
+    assert sources.vocabulary == librispeech_vocabulary().to_mapping()
+
+
+def test_random_weights_have_an_architecture_and_no_file(config, tmp_path, corpus):
+    fingerprints = set()
+    for architecture in ("tiny", "base", str(GOLDEN / "headless" / "config.json")):
+        settings = CheckpointSettings("random", architecture=architecture)
+        chosen = with_absolute_sources(dataclasses.replace(config.with_sources(corpus, None), checkpoint=settings))
+        sources = find_sources(chosen, Workspace(tmp_path / "workspace"))
+        assert sources.checkpoint_path == "random"
+        assert sources.vocabulary == librispeech_vocabulary().to_mapping()
+        fingerprints.add(sources.checkpoint_fingerprint)
+    assert len(fingerprints) == 3
+
+
+def test_an_architecture_that_is_not_there_is_said(config, tmp_path, corpus):
+    settings = CheckpointSettings("random", architecture="huge.json")
+    chosen = with_absolute_sources(dataclasses.replace(config.with_sources(corpus, None), checkpoint=settings))
+    assert Path(chosen.checkpoint.architecture).is_absolute()
+    with pytest.raises(UsageError, match="checkpoint.architecture must be one of tiny, base, large, .*huge.json' is"):
         find_sources(chosen, Workspace(tmp_path / "workspace"))

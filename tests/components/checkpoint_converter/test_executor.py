@@ -10,6 +10,7 @@ from components.checkpoint_converter.executor import Executor
 from model import load_model
 from model.errors import CheckpointError
 from model.storage import sha256_of_file
+from model.text import librispeech_vocabulary
 from tests.fake_hub import COMMIT
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "wav2vec2" / "group_post_norm"
@@ -54,7 +55,9 @@ def test_the_model_must_give_the_reference_activations(tmp_path):
 
 
 def properties(checkpoint, **values):
-    return {"checkpoint": str(checkpoint), "language": "", "activations": "", **values}
+    vocabulary = json.dumps(librispeech_vocabulary().to_mapping()) if values.get("head", "ctc") == "ctc" else "{}"
+    given = {"checkpoint": str(checkpoint), "language": "", "activations": "", "architecture": "", "head": "ctc"}
+    return {**given, "vocabulary": vocabulary, "seed": 20, **values}
 
 
 def test_a_checkpoint_of_the_hub_is_recorded_with_its_commit(hub, tmp_path):
@@ -70,3 +73,32 @@ def test_a_checkpoint_of_the_hub_is_recorded_with_its_commit(hub, tmp_path):
     assert artifact.get_string_custom_property("source_revision") == COMMIT
     manifest = json.loads((tmp_path / "model" / "Format-Serving" / "MANIFEST.json").read_text())
     assert manifest["source_checkpoint"] == source
+
+
+@pytest.mark.parametrize("head", ["ctc", "pretraining"])
+def test_random_weights_are_those_of_the_seed(head, tmp_path):
+    artifact = model_artifact(tmp_path)
+    (tmp_path / "config.json").write_text((GOLDEN.parent / "pretraining" / "config.json").read_text())
+    given = properties("random", architecture=str(tmp_path / "config.json"), head=head)
+    digests = []
+    for seed in (20, 20, 21):
+        Executor().Do({}, {"model": [artifact]}, {**given, "seed": seed})
+        digests.append(artifact.get_string_custom_property("model_digest"))
+    assert digests[0] == digests[1] != digests[2]
+    loaded = load_model(tmp_path / "model" / "Format-Serving")
+    assert (loaded.model.head, loaded.config.hidden_size) == (head, 16)
+    assert artifact.get_string_custom_property("source_checkpoint") == "random"
+    assert loaded.manifest["source_checkpoint"]["seed"] == 21
+    assert (loaded.tokens == librispeech_vocabulary()) if head == "ctc" else (loaded.tokens is None)
+
+
+def test_a_pre_trained_backbone_gets_a_head_to_be_fine_tuned(tmp_path):
+    artifact = model_artifact(tmp_path)
+    Executor().Do({}, {"model": [artifact]}, properties(GOLDEN.parent / "pretraining"))
+    assert artifact.get_string_custom_property("head") == "ctc"
+    assert load_model(tmp_path / "model" / "Format-Serving").vocabulary == librispeech_vocabulary()
+
+
+def test_what_was_fine_tuned_is_not_pre_trained(tmp_path):
+    with pytest.raises(CheckpointError, match=r"Pre-training must start from 'random', .* group_post_norm has a CTC"):
+        Executor().Do({}, {"model": [model_artifact(tmp_path)]}, properties(GOLDEN, head="pretraining"))
