@@ -93,6 +93,10 @@ class PipelineConfig:
             f"train.max_samples must be ingest.max_samples, {self.ingest.max_samples}, at most, not"
             f" {self.train.max_samples}.",
         )
+        require(
+            self.ingest.needs_transcripts or self.train.task == "pretraining",
+            "ingest.transcripts must be 'required' with train.task 'ctc', which learns them, not 'none'.",
+        )
 
     @property
     def pipeline_name(self) -> str:

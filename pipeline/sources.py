@@ -104,7 +104,7 @@ def find_sources(config: PipelineConfig, workspace: Workspace) -> Sources:
         obtained = obtain_corpus(config.corpus.source, workspace.corpora_dir)
         corpus_dir = obtained.root
     corpus = inspect_corpus(corpus_dir, config.ingest)
-    require_splits(corpus)
+    require_splits(corpus, is_tested=config.train.task == "ctc")
 
     start = _find_start(config)
     return Sources(

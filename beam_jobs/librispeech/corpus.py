@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from beam_jobs import places
 from beam_jobs.librispeech.settings import IngestSettings
@@ -23,7 +24,7 @@ _SPLIT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _DEPTH = 4
 # Of an utterance's name, whose speaker, chapter and number have none themselves.
 _DASHES = 2
-_SOUND_SUFFIXES = (".flac", ".wav", ".mp3", ".ogg", ".opus", ".m4a")
+SOUND_SUFFIXES = (".flac", ".wav", ".mp3", ".ogg", ".opus", ".m4a", ".aif", ".aiff")
 _LAYOUT = (
     "<subset>/<speaker>/<chapter>/<speaker>-<chapter>-<number>.flac with <speaker>-<chapter>.trans.txt beside them"
 )
@@ -55,13 +56,15 @@ class CorpusSummary:
     """What a corpus holds.
 
     Attributes:
-      root: The directory that holds the subsets, or the manifest of own recordings; a path or a gs:// address.
+      root: The directory that holds the subsets, the manifest of own recordings, or a folder of them; a path or a gs://
+        address.
       fingerprint: sha256 (hex) over names, sizes and modification times of all its files.
-      chapters: All chapters, sorted; of own recordings there are none.
+      chapters: All chapters, sorted; of a manifest and of a folder there are none.
       utterances: Files of sound.
       splits: Subsets by TFX split; a split that is carved out of others names theirs.
       utterances_by_split: Files of sound by split.
       speakers_known: Whether it is known who speaks, so that splits share no speaker.
+      layout: How the recordings are found: as LibriSpeech lies, by a manifest, or all that a folder holds.
     """
 
     root: str
@@ -71,6 +74,12 @@ class CorpusSummary:
     splits: Mapping[str, tuple[str, ...]]
     utterances_by_split: Mapping[str, int]
     speakers_known: bool = True
+    layout: Literal["librispeech", "manifest", "folder"] = "librispeech"
+
+    @property
+    def sound_root(self) -> str:
+        """Where the relative paths of recordings begin."""
+        return (self.root.rpartition("/")[0] or "/") if self.layout == "manifest" else self.root
 
 
 def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None) -> CorpusSummary:
@@ -78,11 +87,13 @@ def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None
 
     Subsets whose names begin with `train` make the split `train`, those that begin with `dev` make `validation`, and
     each that begins with `test` is a split of its own name. Without a dev subset, the training speakers whose hashed
-    ids are the smallest validate.
+    ids are the smallest validate. Where no transcripts are asked for, a directory in which nothing lies as LibriSpeech
+    does is a folder of recordings, all of which are taken.
 
     Args:
       directory: The root of a corpus in LibriSpeech's layout, or the directory that holds `LibriSpeech/`; or the
-        manifest of own recordings. A path, or an address in Cloud Storage, which takes one listing.
+        manifest of own recordings, or a folder of them. A path, or an address in Cloud Storage, which takes one
+        listing.
       settings: Of the job.
 
     Raises:
@@ -96,6 +107,10 @@ def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None
 
         return inspect_recordings(place, chosen)
     root, files = _files(place)
+    if not chosen.needs_transcripts and not any(_lies_as_librispeech(file.path, chosen) for file in files):
+        from beam_jobs.librispeech.folder import inspect_folder
+
+        return inspect_folder(root, files, chosen)
     genders = _genders(root, files)
     digest = hashlib.sha256()
     by_directory: dict[str, Chapter] = {}
@@ -109,12 +124,14 @@ def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None
         if split is None:
             continue
         is_placed = len(parts) == _DEPTH
-        if _is_stray(file, is_placed):
+        if _is_stray(file, is_placed, chosen.needs_transcripts):
             stray.append(file.path)
         if not is_placed:
             continue
         digest.update(f"{file.path}\0{file.size_bytes}\0{file.modified_ns}\n".encode(errors="surrogateescape"))
-        is_transcripts = file.path.lower().endswith(TRANSCRIPTS_SUFFIX) and file.size_bytes > 0
+        is_transcripts = (
+            chosen.needs_transcripts and file.path.lower().endswith(TRANSCRIPTS_SUFFIX) and file.size_bytes > 0
+        )
         if not is_transcripts and not file.path.endswith(SOUND_SUFFIX):
             continue
         directory_name, _, name = file.path.rpartition("/")
@@ -164,8 +181,12 @@ def inspect_corpus(directory: str | Path, settings: IngestSettings | None = None
     )
 
 
-def require_splits(corpus: CorpusSummary) -> None:
+def require_splits(corpus: CorpusSummary, is_tested: bool = True) -> None:
     """Checks that a corpus has what a whole run needs: training, validation and something to measure.
+
+    Args:
+      corpus: The corpus.
+      is_tested: Whether the model is judged on a test split; what is pre-trained is judged on the validation split.
 
     Raises:
       DataError: one of them is missing.
@@ -177,9 +198,9 @@ def require_splits(corpus: CorpusSummary) -> None:
     if VALIDATION not in corpus.splits:
         raise DataError(
             f"A corpus must have a subset whose name begins with 'dev', or two training speakers at least, one of whom"
-            f" then validates; {corpus.root} has neither."
+            f" then validates (a recording of nobody known counts as a speaker); {corpus.root} has neither."
         )
-    if set(corpus.splits) <= {TRAIN, VALIDATION}:
+    if is_tested and set(corpus.splits) <= {TRAIN, VALIDATION}:
         raise DataError(
             f"A corpus must have a subset whose name begins with 'test', on which the model is judged;"
             f" {corpus.root} has none."
@@ -197,12 +218,20 @@ def _files(directory: str) -> tuple[str, list[places.Entry]]:
     return root, places.list_tree(root)
 
 
-def _is_stray(file: places.Entry, is_placed: bool) -> bool:
+def _lies_as_librispeech(path: str, settings: IngestSettings) -> bool:
+    """Tells whether a file of sound is where LibriSpeech's would be, and is called as they are."""
+    parts = path.split("/")
+    if len(parts) != _DEPTH or not parts[-1].endswith(SOUND_SUFFIX) or _split(parts[0], settings) is None:
+        return False
+    return parts[-1].startswith(f"{parts[1]}-{parts[2]}-")
+
+
+def _is_stray(file: places.Entry, is_placed: bool, needs_transcripts: bool) -> bool:
     """Tells whether a file lies at another depth, or is of another kind, and would be left out without a word."""
     name = file.path.lower()
-    if name.endswith(_SOUND_SUFFIXES):
+    if name.endswith(SOUND_SUFFIXES):
         return not (is_placed and file.path.endswith(SOUND_SUFFIX))
-    return name.endswith(TRANSCRIPTS_SUFFIX) and not is_placed and file.size_bytes > 0
+    return needs_transcripts and name.endswith(TRANSCRIPTS_SUFFIX) and not is_placed and file.size_bytes > 0
 
 
 def _check_names(root: str, directory: str, split: str) -> None:

@@ -17,6 +17,7 @@ import apache_beam as beam
 
 from beam_jobs import engines, places
 from beam_jobs.librispeech.corpus import CorpusSummary, inspect_corpus
+from beam_jobs.librispeech.folder import Folder
 from beam_jobs.librispeech.page import render_page
 from beam_jobs.librispeech.recordings import Recordings
 from beam_jobs.librispeech.results import collect_results, first_rejects
@@ -53,8 +54,9 @@ def ingest(
     all of them are finished; a job that was killed goes on with those that it had finished.
 
     Args:
-      corpus_dir: The corpus, in LibriSpeech's layout, or the manifest of own recordings. It, the output and the
-        staging root are paths of this machine or addresses in Cloud Storage, `gs://…`.
+      corpus_dir: The corpus, in LibriSpeech's layout, or the manifest of own recordings; without transcripts, also a
+        folder of them. It, the output and the staging root are paths of this machine or addresses in Cloud Storage,
+        `gs://…`.
       output_dir: Gets `Split-<name>/data_tfrecord-SSSSS-of-NNNNN`, `dataset_info.json`, `dataset.html`
         and `rejects.jsonl`.
       staging_root: A directory that outlives the run.
@@ -166,7 +168,7 @@ def _run(
     announce(corpus.utterances)
     num_shards = {split: settings.num_shards(count) for split, count in corpus.utterances_by_split.items()}
     pipeline = make_pipeline()
-    parts = list(corpus.chapters) or [Recordings(corpus.root)]
+    parts = _parts(corpus)
     references = (
         pipeline
         # Reshuffled, so that many workers read the parts.
@@ -174,8 +176,14 @@ def _run(
         | "ReadReferences" >> ReadReferences(corpus.root, settings, num_shards)
     )
     _ = references[PLANNED] | "WritePlan" >> WritePlan(plan)
-    _ = references.references | "WriteShards" >> WriteShards(corpus.root, staging, settings, num_shards)
+    _ = references.references | "WriteShards" >> WriteShards(corpus.sound_root, staging, settings, num_shards)
     engines.run(pipeline, places.name_of(staging), (corpus.root, staging), functools.partial(_tell, settings))
+
+
+def _parts(corpus: CorpusSummary) -> list[Any]:
+    if corpus.layout == "manifest":
+        return [Recordings(corpus.root)]
+    return [Folder(corpus.root)] if corpus.layout == "folder" else list(corpus.chapters)
 
 
 def _tell(settings: IngestSettings, counters: Mapping[str, int]) -> None:

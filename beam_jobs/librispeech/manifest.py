@@ -7,7 +7,8 @@ A manifest is a TSV with a header, or JSON lines, in UTF-8:
 
     {"audio": "clips/one.wav", "text": "good morning", "speaker": "anna", "split": "train"}
 
-`audio` and `text` must be there; `speaker`, `split`, `id` and `gender` may. Columns may have the names that Common
+`audio` and `text` must be there, `audio` alone where no transcripts are asked for; `speaker`, `split`, `id` and
+`gender` may. Columns may have the names that Common
 Voice (`path`, `sentence`, `client_id`) and NeMo (`audio_filepath`) give them; others are ignored. Nothing is opened
 here.
 
@@ -35,9 +36,10 @@ from model.errors import DataError
 from model.settings import require
 from model.text import normalise_english
 
+# How a path begins that does not depend on where the manifest lies.
+ABSOLUTE = ("/", "gs://")
 _SHOWN_FAULTS = 3
 _SHOWN_CHARACTERS = 200
-_OWN_SPEAKER = "recording:"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +90,7 @@ class ManifestEntry:
       line: The number of the line, from 1.
       utterance_id: As given, or derived from the path; unique in the manifest.
       audio: Its path below the manifest's directory, or an absolute one, or `gs://…`.
-      transcript: In its normal form.
+      transcript: In its normal form; empty where none are asked for.
       speaker_id: As given; or `recording:<id>`, where the manifest does not say who speaks.
       speaker_known: Whether the manifest says who speaks.
       gender: `F`, `M`, or empty where unknown.
@@ -126,7 +128,7 @@ def parse_manifest(
     lines: Iterable[bytes],
     where: str,
     settings: ManifestSettings | None = None,
-    normalise: Callable[[str], str] = normalise_english,
+    normalise: Callable[[str], str] | None = normalise_english,
 ) -> list[ManifestEntry | ManifestFault]:
     """Reads a manifest.
 
@@ -134,7 +136,8 @@ def parse_manifest(
       lines: As a file opened for bytes gives them.
       where: The path of the manifest, for messages and to know relative paths again among absolute ones.
       settings: How it is read.
-      normalise: Brings transcripts to their normal form.
+      normalise: Brings transcripts to their normal form; None where none are asked for: those that are there are not
+        looked at, and where no line has a split, nobody is put aside to be tested on.
 
     Returns:
       An entry or a fault for every line but the header and blank ones, in their order.
@@ -155,7 +158,7 @@ def parse_manifest(
             continue
         if not begun:
             begun = True
-            columns = columns_of(body, where, chosen.max_line_characters)
+            columns = columns_of(body, where, chosen.max_line_characters, needs_text=normalise is not None)
             if columns is not None:
                 continue
         found: dict[str, str] = {}
@@ -169,7 +172,8 @@ def parse_manifest(
             outcomes.append(_fault(number, found, f"In line {number}, {error}."))
     if not begun:
         raise DataError(f"A manifest must hold a header and lines, or JSON lines; {where} is empty.")
-    return _with_splits(outcomes, where, chosen)
+    test_fraction = 0.0 if normalise is None else chosen.test_fraction
+    return _with_splits(outcomes, where, chosen.validation_fraction, test_fraction)
 
 
 def require_usable(outcomes: Sequence[ManifestEntry | ManifestFault], where: str) -> None:
@@ -213,14 +217,14 @@ def speakers_known(outcomes: Iterable[ManifestEntry | ManifestFault]) -> bool:
 
 def location(where: str, audio: str) -> str:
     """Returns where the audio of an entry lies, given the path of its manifest, local or `gs://`."""
-    if audio.startswith(("/", "gs://")):
+    if audio.startswith(ABSOLUTE):
         return audio
     directory, slash, _ = where.rpartition("/")
     return f"{directory}{slash}{audio}"
 
 
 def _entry(
-    number: int, found: dict[str, str], settings: ManifestSettings, normalise: Callable[[str], str]
+    number: int, found: dict[str, str], settings: ManifestSettings, normalise: Callable[[str], str] | None
 ) -> ManifestEntry:
     if not found.get("audio"):
         raise LineError("there is no path of the audio")
@@ -229,14 +233,17 @@ def _entry(
     audio = fields.audio_path(found["audio"], settings.audio_directory)
     name = fields.utterance_id(found.get("id", ""), audio)
     speaker = fields.speaker_id(found.get("speaker", ""))
+    transcript = ""
+    if normalise is not None:
+        transcript = fields.transcript(
+            found.get("text", ""), normalise, settings.max_transcript_characters, settings.keep_lossy_transcripts
+        )
     return ManifestEntry(
         line=number,
         utterance_id=name,
         audio=audio,
-        transcript=fields.transcript(
-            found.get("text", ""), normalise, settings.max_transcript_characters, settings.keep_lossy_transcripts
-        ),
-        speaker_id=speaker or f"{_OWN_SPEAKER}{name}",
+        transcript=transcript,
+        speaker_id=speaker or f"{fields.OWN_SPEAKER}{name}",
         speaker_known=bool(speaker),
         gender=fields.gender(found.get("gender", "")),
         split=fields.split_name(found.get("split", "")),
@@ -258,7 +265,7 @@ def _fault(number: int, found: dict[str, str], reason: str) -> ManifestFault:
 
 
 def _with_splits(
-    outcomes: list[ManifestEntry | ManifestFault], where: str, settings: ManifestSettings
+    outcomes: list[ManifestEntry | ManifestFault], where: str, validation_fraction: float, test_fraction: float
 ) -> list[ManifestEntry | ManifestFault]:
     entries = [outcome for outcome in outcomes if isinstance(outcome, ManifestEntry)]
     without = [entry for entry in entries if not entry.split]
@@ -269,9 +276,7 @@ def _with_splits(
             f"Either every line of a manifest has a split, or none has; of {where}, {len(without)} of {len(entries)}"
             f" lines have none, line {without[0].line} the first; fill it in, or leave the column out."
         )
-    splits = assign_splits(
-        (entry.speaker_id for entry in entries), settings.validation_fraction, settings.test_fraction
-    )
+    splits = assign_splits((entry.speaker_id for entry in entries), validation_fraction, test_fraction)
     return [
         dataclasses.replace(outcome, split=splits[outcome.speaker_id])
         if isinstance(outcome, ManifestEntry)

@@ -9,6 +9,8 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+# Where nobody says who speaks, a recording is a speaker of its own, called so and by its id.
+OWN_SPEAKER = "recording:"
 _GENDERS = {
     word: letter
     for letter, words in {"F": "f female female_feminine woman", "M": "m male male_masculine man"}.items()

@@ -45,8 +45,14 @@ def without_mark(line: bytes, where: str) -> bytes:
     return line.removeprefix(codecs.BOM_UTF8)
 
 
-def columns_of(line: bytes, where: str, max_characters: int) -> list[str] | None:
+def columns_of(line: bytes, where: str, max_characters: int, needs_text: bool = True) -> list[str] | None:
     """Returns the field of each column that the first line names, `""` where it is none of ours; None: it is JSON.
+
+    Args:
+      line: With its end.
+      where: The path of the manifest, for messages.
+      max_characters: A longer line is refused.
+      needs_text: Whether there must be a column of transcripts.
 
     Raises:
       DataError: the line is neither a header nor the first of JSON lines.
@@ -59,7 +65,7 @@ def columns_of(line: bytes, where: str, max_characters: int) -> list[str] | None
     if start.startswith(b"{"):
         return None
     try:
-        return _columns_of_header(_text(line, max_characters))
+        return _columns_of_header(_text(line, max_characters), ("audio", "text") if needs_text else ("audio",))
     except LineError as error:
         raise DataError(f"{where} must be a manifest, and its first line is none: it {error}.") from error
 
@@ -129,7 +135,7 @@ def _depth(text: str) -> int:
     return deepest
 
 
-def _columns_of_header(header: str) -> list[str]:
+def _columns_of_header(header: str, needed: tuple[str, ...]) -> list[str]:
     """Returns the field of each column, `""` where it is none of ours.
 
     Raises:
@@ -141,15 +147,15 @@ def _columns_of_header(header: str) -> list[str]:
         if columns.count(field) > 1:
             names = " and ".join(cell for cell, column in zip(cells, columns, strict=True) if column == field)
             raise LineError(f"names {field} more than once ({names}); keep one of these columns")
-    if {"audio", "text"} <= set(columns):
+    if set(needed) <= set(columns):
         return columns
     for separator, name in ((",", "commas"), (";", "semicolons")):
         if "\t" not in header and separator in header:
             raise LineError(f"is separated by {name} and not by tabs; save it as tab-separated text, or as JSON lines")
-    missing = " and ".join(field for field in ("audio", "text") if field not in columns)
+    missing = " and ".join(field for field in needed if field not in columns)
     raise LineError(
-        f"must name the columns, audio and text at least, and names no {missing}: {shown(header)}; add the header, or"
-        " rename its columns"
+        f"must name the columns, {' and '.join(needed)} at least, and names no {missing}: {shown(header)}; add the"
+        " header, or rename its columns"
     )
 
 

@@ -15,6 +15,8 @@ from beam_jobs.librispeech.plots import distribution
 SHOWN_REJECTS = 50
 _SHOWN_CHARACTERS = 80
 _COMPARED = (("utterances", "Utterances"), ("hours", "Hours"), ("words", "Words"), ("speakers", "Speakers"))
+# What is said of words, where there are none.
+_OF_WORDS = ("words", "characters_per_second")
 # Published hours are rounded to hundredths, and counted in minutes for each speaker.
 _SAME_HOURS = 0.005
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'")
@@ -52,8 +54,8 @@ def render_page(info: Mapping[str, Any]) -> str:
     name = info.get("name") or (info.get("corpus") or {}).get("root_name") or "Recordings"
     sections = [
         _summary(info),
-        _section("Splits", _counts("Split", info.get("splits") or {}) + _speakers_note(info)),
-        _section("Subsets", _counts("Subset", info.get("subsets") or {})),
+        _section("Splits", _counts("Split", info.get("splits") or {}, info) + _notes(info)),
+        _section("Subsets", _counts("Subset", info.get("subsets") or {}, info)),
         _section("Compared with what is published", _published(info)),
         _section("Distributions", _distributions(info)),
         _section("Vocabulary", _vocabulary(info.get("profile") or {})),
@@ -70,6 +72,7 @@ def render_page(info: Mapping[str, Any]) -> str:
 
 def _summary(info: Mapping[str, Any]) -> str:
     splits = info.get("splits") or {}
+    has_words = _has_words(info)
     read, written, rejected = (info.get(key) or 0 for key in ("read", "written", "rejected"))
     hours = sum(split.get("hours") or 0 for split in splits.values())
     words = sum(split.get("words") or 0 for split in splits.values())
@@ -78,8 +81,8 @@ def _summary(info: Mapping[str, Any]) -> str:
     facts = {
         "Hours": f"{hours:,.2f}",
         "Utterances": f"{written:,}",
-        "Words": f"{words:,}",
-        "Different words": _different_words(profile),
+        "Words": f"{words:,}" if has_words else "",
+        "Different words": _different_words(profile) if has_words else "",
         "Rejected": f"{rejected:,}{share}",
         "Silent": _number(profile.get("silent")),
         "Clipped": _number(profile.get("clipped_utterances")),
@@ -98,27 +101,39 @@ def _section(title: str, body: str) -> str:
     return f"<section><h2>{_escape(title)}</h2>{body}</section>" if body else ""
 
 
-def _counts(title: str, parts: Mapping[str, Mapping[str, Any]]) -> str:
+def _has_words(info: Mapping[str, Any]) -> bool:
+    return (info.get("settings") or {}).get("transcripts") != "none"
+
+
+def _compared(info: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(key, title) for key, title in _COMPARED if _has_words(info) or key not in _OF_WORDS]
+
+
+def _counts(title: str, parts: Mapping[str, Mapping[str, Any]], info: Mapping[str, Any]) -> str:
     rows = []
+    compared = _compared(info)
     for name, part in parts.items():
-        row = [_escape(name), *(_number(part.get(key)) for key, _ in _COMPARED)]
+        row = [_escape(name), *(_number(part.get(key)) for key, _ in compared)]
         rows.append([*row, _escape(", ".join(part.get("subsets") or part.get("splits") or ()))])
     if not rows:
         return ""
     last = "Subsets" if title == "Split" else "Splits"
-    header = (title, *(text for _, text in _COMPARED), last)
+    header = (title, *(text for _, text in compared), last)
     if not any(row[-1] for row in rows):
         header, rows = header[:-1], [row[:-1] for row in rows]
-    return _table(header, rows, numbers=range(1, 5))
+    return _table(header, rows, numbers=range(1, len(compared) + 1))
 
 
-def _speakers_note(info: Mapping[str, Any]) -> str:
-    if info.get("speakers_known", True):
-        return ""
-    return (
-        "<p class='note'>The manifest does not say of every recording who speaks. Those count as one speaker each, and"
-        " whether splits share a speaker is not known.</p>"
-    )
+def _notes(info: Mapping[str, Any]) -> str:
+    notes = []
+    if not _has_words(info):
+        notes.append("Transcripts were not asked for: these are recordings without words.")
+    if not info.get("speakers_known", True):
+        notes.append(
+            "Nothing says of every recording who speaks. Those count as one speaker each, and whether splits share a"
+            " speaker is not known."
+        )
+    return "".join(f"<p class='note'>{note}</p>" for note in notes)
 
 
 def _published(info: Mapping[str, Any]) -> str:
@@ -126,7 +141,7 @@ def _published(info: Mapping[str, Any]) -> str:
     rows = []
     for subset, promised in (info.get("published") or {}).items():
         part = found.get(subset) or {}
-        for key, title in _COMPARED:
+        for key, title in _compared(info):
             expected, value = promised.get(key), part.get(key)
             if key == "speakers" and expected is None and "speakers_female" in promised:
                 expected = promised["speakers_female"] + promised["speakers_male"]
@@ -150,6 +165,8 @@ def _distributions(info: Mapping[str, Any]) -> str:
     splits = info.get("splits") or {}
     figures = []
     for name, histogram in whole.items():
+        if name in _OF_WORDS and not _has_words(info):
+            continue
         found = {
             split: ((part.get("profile") or {}).get("histograms") or {}).get(name) for split, part in splits.items()
         }

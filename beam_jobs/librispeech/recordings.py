@@ -64,6 +64,7 @@ def inspect_recordings(manifest: str, settings: IngestSettings) -> CorpusSummary
         splits={split: (Recordings(manifest).subset,) for split in sorted({entry.split for entry in entries})},
         utterances_by_split=collections.Counter(entry.split for entry in entries),
         speakers_known=speakers_known(outcomes),
+        layout="manifest",
     )
 
 
@@ -109,5 +110,5 @@ def _parse(manifest: str, settings: IngestSettings) -> tuple[bytes, list[Manifes
     except OSError as error:
         reason = error.strerror or error
         raise DataError(f"A manifest must be a file that can be read; {manifest}: {reason}.") from error
-    normalise = NORMALISERS[settings.transcript_normaliser]
+    normalise = NORMALISERS[settings.transcript_normaliser] if settings.needs_transcripts else None
     return content, parse_manifest(io.BytesIO(content), manifest, settings.manifest, normalise)

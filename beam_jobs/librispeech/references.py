@@ -34,7 +34,7 @@ class Reference:
       gender: `F`, `M`, or empty where unknown.
       subset: The subset of the corpus.
       split: The TFX split that it belongs to.
-      transcript: In its normal form.
+      transcript: In its normal form; empty where none are asked for.
       any_format: Whether its audio may have any format, rate and number of channels; LibriSpeech's has one.
     """
 
@@ -70,6 +70,22 @@ class Reject:
     split: str
 
 
+def read_sounds(root: str, chapter: Chapter) -> list[Reference | Reject]:
+    """Returns a reference without a transcript, or a reject, for every file of sound of a chapter."""
+    outcomes: list[Reference | Reject] = []
+    for file in places.list_names(places.join(root, chapter.directory)):
+        if not file.endswith(SOUND_SUFFIX):
+            continue
+        name, audio = file.removesuffix(SOUND_SUFFIX), f"{chapter.directory}/{file}"
+        if fault := _fault_of_name(name, chapter):
+            told = places.printable(name[:_MAX_ID_CHARACTERS])
+            reason = f"Its name cannot be used: {fault}."
+            outcomes.append(Reject(told, places.printable(audio), reason, chapter.split))
+        else:
+            outcomes.append(_reference(name, audio, chapter, ""))
+    return outcomes
+
+
 def read_references(root: str, chapter: Chapter, normaliser: str, keep_lossy: bool = False) -> list[Reference | Reject]:
     """Returns a reference or a reject for every file of sound and every line of a transcript of a chapter.
 
@@ -102,19 +118,21 @@ def read_references(root: str, chapter: Chapter, normaliser: str, keep_lossy: bo
                 reason = str(error).replace("the transcript", "Its transcript", 1)
                 outcomes.append(Reject(name, transcripts_path, f"{reason}.", chapter.split))
                 continue
-            outcomes.append(
-                Reference(
-                    name,
-                    audio,
-                    chapter.speaker_id,
-                    chapter.chapter_id,
-                    chapter.gender,
-                    chapter.subset,
-                    chapter.split,
-                    transcript,
-                )
-            )
+            outcomes.append(_reference(name, audio, chapter, transcript))
     return outcomes
+
+
+def _reference(name: str, audio: str, chapter: Chapter, transcript: str) -> Reference:
+    return Reference(
+        name,
+        audio,
+        chapter.speaker_id,
+        chapter.chapter_id,
+        chapter.gender,
+        chapter.subset,
+        chapter.split,
+        transcript,
+    )
 
 
 def _read_transcripts(
@@ -161,7 +179,7 @@ def _transcripts_name(chapter: Chapter) -> str:
     return f"{chapter.speaker_id}-{chapter.chapter_id}{TRANSCRIPTS_SUFFIX}"
 
 
-def _fault_of_line(name: str, raw: bytes, chapter: Chapter) -> str:
+def _fault_of_name(name: str, chapter: Chapter) -> str:
     prefix = f"{chapter.speaker_id}-{chapter.chapter_id}"
     if not name.startswith(f"{prefix}-"):
         return f"the id must begin with {prefix}-, and is {shown(name)}"
@@ -169,6 +187,12 @@ def _fault_of_line(name: str, raw: bytes, chapter: Chapter) -> str:
         return f"the id must have {_MAX_ID_CHARACTERS} characters at most, and has {len(name)}"
     if "/" in name or not name.isprintable():
         return f"the id must have no slashes and no control characters, and is {shown(name)}"
+    return ""
+
+
+def _fault_of_line(name: str, raw: bytes, chapter: Chapter) -> str:
+    if fault := _fault_of_name(name, chapter):
+        return fault
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:

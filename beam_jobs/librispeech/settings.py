@@ -30,6 +30,8 @@ class IngestSettings:
       num_shards_per_split: Files of each split; which utterance lands in which depends on its id alone. None: one for
         each 500 utterances, some 200 MB, made up to a multiple of eight.
       validation_speaker_fraction: Share of the training speakers that validate where there is no dev subset.
+      transcripts: `required`, or `none`: every file of sound is then a record without words, as pre-training takes it;
+        transcripts that are there are not looked at, and nobody is put aside to be tested on.
       transcript_normaliser: How transcripts are brought to their normal form.
       subsets: Which subsets are read, where the corpus has more; none for all.
       splits: The TFX split of each subset, by its name; subsets that it does not name are left out. Without it, the
@@ -43,6 +45,7 @@ class IngestSettings:
     max_reject_fraction: float = 0.001
     num_shards_per_split: int | None = None
     validation_speaker_fraction: float = 0.1
+    transcripts: Literal["required", "none"] = "required"
     transcript_normaliser: Literal["english"] = "english"
     subsets: tuple[str, ...] = ()
     splits: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -69,12 +72,21 @@ class IngestSettings:
             0 < self.validation_speaker_fraction < 1,
             f"ingest.validation_speaker_fraction must be in (0, 1), not {self.validation_speaker_fraction}.",
         )
+        require(
+            self.transcripts in ("required", "none"),
+            f"ingest.transcripts must be 'required' or 'none', not {self.transcripts!r}.",
+        )
         for subset, split in self.splits.items():
             require(
                 SPLIT_NAME.fullmatch(split) is not None,
                 "ingest.splits must give a name of small letters, digits, - and _, 64 at most, to each subset, not"
                 f" {split!r} to {subset}.",
             )
+
+    @property
+    def needs_transcripts(self) -> bool:
+        """Whether an utterance without words is a reject."""
+        return self.transcripts == "required"
 
     def num_shards(self, utterances: int) -> int:
         """Returns the number of files of a split with so many utterances."""

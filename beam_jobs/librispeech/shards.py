@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from beam_jobs import cloud_storage, places
-from beam_jobs.librispeech.manifest import location
+from beam_jobs.librispeech.manifest import ABSOLUTE
 from beam_jobs.librispeech.profile import Profile
 from beam_jobs.librispeech.record_file import RecordFile
 from beam_jobs.librispeech.references import Reference, Reject
@@ -57,7 +57,7 @@ def write_shard(
     A shard whose result is there already is finished, and is left as it is: that is how a killed job goes on.
 
     Args:
-      root: Of the corpus, a path or an address in Cloud Storage.
+      root: Where relative paths begin, a path or an address in Cloud Storage.
       staging_dir: Likewise. Below it, shards lie in `Split-<split>/` and results in `results/`.
       settings: Of the job.
       split: The split.
@@ -175,7 +175,7 @@ def _sources(root: str, references: list[Reference]) -> Iterator[tuple[Reference
 
     An object takes a while to come, and less to be heard: some are fetched ahead.
     """
-    files = [location(root, one.path) if one.any_format else places.join(root, one.path) for one in references]
+    files = [one.path if one.path.startswith(ABSOLUTE) else places.join(root, one.path) for one in references]
     if not any(map(places.is_remote, files)):
         yield from zip(references, files, strict=True)
         return

@@ -11,8 +11,9 @@ import apache_beam as beam
 
 from beam_jobs import places
 from beam_jobs.librispeech.corpus import Chapter
+from beam_jobs.librispeech.folder import Folder, read_folder
 from beam_jobs.librispeech.recordings import Recordings, read_recordings
-from beam_jobs.librispeech.references import Reference, Reject, read_references
+from beam_jobs.librispeech.references import Reference, Reject, read_references, read_sounds
 from beam_jobs.librispeech.settings import IngestSettings
 from beam_jobs.librispeech.shards import write_shard
 from model.errors import DataError
@@ -39,7 +40,7 @@ class PlannedPart:
 
 @dataclasses.dataclass
 class ReadReferences(beam.PTransform):
-    """Chapters or manifests → references, keyed by split and shard; the output `planned` has what they add up to.
+    """Chapters, a manifest or a folder → references, keyed by split and shard; `planned` has what they add up to.
 
     Attributes:
       root: Of the corpus.
@@ -52,7 +53,7 @@ class ReadReferences(beam.PTransform):
     num_shards: Mapping[str, int]
 
     def expand(self, parts: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Applies the transform to a collection of `Chapter` and `Recordings`."""
+        """Applies the transform to a collection of `Chapter`, `Recordings` and `Folder`."""
         return parts | "ReadPart" >> beam.ParDo(_ReadPart(self.root, self.settings, self.num_shards)).with_outputs(
             PLANNED, main="references"
         )
@@ -71,10 +72,16 @@ class _ReadPart(beam.DoFn):
         # Not pickled with the rest: each worker has its own.
         self._meter = SpeechMeter(self._settings.sample_rate_hz)
 
-    def process(self, part: Chapter | Recordings) -> Iterator[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def process(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, part: Chapter | Recordings | Folder
+    ) -> Iterator[Any]:
         assert self._meter is not None
         if isinstance(part, Recordings):
             outcomes = read_recordings(part, self._settings)
+        elif isinstance(part, Folder):
+            outcomes = read_folder(part, self._settings)
+        elif not self._settings.needs_transcripts:
+            outcomes = read_sounds(self._root, part)
         else:
             keep_lossy = self._settings.manifest.keep_lossy_transcripts
             outcomes = read_references(self._root, part, self._settings.transcript_normaliser, keep_lossy)
@@ -138,7 +145,7 @@ class WriteShards(beam.PTransform):
     """References, keyed by split and shard → finished shards in the staging directory; gives nothing.
 
     Attributes:
-      root: Of the corpus.
+      root: Where the relative paths of recordings begin.
       staging_dir: Where shards are written.
       settings: Of the job.
       num_shards: Files of each split.

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from beam_jobs.librispeech.settings import IngestSettings
 from components.checkpoint_converter.settings import CheckpointSettings
 from components.wer_evaluator.settings import GateSettings
 from model.errors import ConfigurationError
@@ -57,6 +58,10 @@ def minimal(**changes):
         (
             {"train": TrainingSettings(steps=1, max_samples=600_000)},
             "train.max_samples must be ingest.max_samples, 560000, at most, not 600000",
+        ),
+        (
+            {"ingest": IngestSettings(transcripts="none")},
+            "ingest.transcripts must be 'required' with train.task 'ctc', which learns them, not 'none'",
         ),
     ],
 )

@@ -157,7 +157,7 @@ def test_what_came_from_data_is_escaped(evil):
     ("info", "expected"),
     [
         ({}, "Of 0 utterances read, 0 were written and 0 rejected; none is missing."),
-        ({"speakers_known": False, "splits": {"train": {}}}, "does not say of every recording who speaks"),
+        ({"speakers_known": False, "splits": {"train": {}}}, "Nothing says of every recording who speaks"),
         ({"read": 5, "written": 3, "rejected": 1}, "these numbers do not agree, which is a fault of the job"),
         ({"profile": profile_of([]).summary()}, "There is no utterance."),
         ({"profile": {"different_words": 250_000, "different_words_exact": False, "characters": {"A": 1},

@@ -31,6 +31,7 @@ def anomalies(**changes):
 def test_a_record_as_ingest_writes_it_has_no_anomaly():
     assert anomalies() == {}
     assert anomalies(gender="") == {}
+    assert anomalies(transcript="", chapter_id="", gender="") == {}, "a recording without words"
 
 
 @pytest.mark.parametrize(
