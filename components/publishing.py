@@ -1,4 +1,8 @@
-"""What HubPusher and OnnxPusher share: the interface of a pusher, and the unpacking and packing around `publish`."""
+"""What the pushers share: their interface, and the unpacking and packing around `publish`.
+
+There is one for each format, so that each is served from the cache, and published again where somebody has removed it,
+by itself.
+"""
 
 from __future__ import annotations
 

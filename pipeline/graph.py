@@ -9,6 +9,7 @@ from tfx import v1 as tfx
 from tfx.orchestration import metadata
 
 from components.checkpoint_converter import CheckpointConverter
+from components.checkpoint_pusher import CheckpointPusher
 from components.code_fingerprint import code_fingerprint
 from components.hub_pusher import HubPusher
 from components.librispeech_example_gen import LibriSpeechExampleGen
@@ -84,7 +85,6 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeli
         disable_statistics=True,
         custom_config={
             "vocabulary": vocabulary,
-            "num_buckets": config.train.num_buckets,
             "code_fingerprint": code_fingerprint("components.transform", "model.text"),
         },
     )
@@ -105,6 +105,8 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeli
         custom_config={
             "training_settings": to_json(config.train),
             "vocabulary": vocabulary,
+            # Outside the artifacts: TFX removes those of a node that fails, just when its states are needed.
+            "staging_dir": f"{inputs.staging_dir}/training",
             "code_fingerprint": code_fingerprint("components.trainer", "model"),
         },
     )
@@ -149,6 +151,7 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeli
             evaluator,
             HubPusher(**judged, destination_state=published.get("saved_model", inputs.unpublished)),
             OnnxPusher(**judged, destination_state=published.get("onnx", inputs.unpublished)),
+            CheckpointPusher(**judged, destination_state=published.get("checkpoint", inputs.unpublished)),
         ],
         enable_cache=inputs.enable_cache,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(inputs.metadata_path),

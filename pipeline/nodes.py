@@ -16,10 +16,11 @@ NODE_IDS = (
     "WEREvaluator",
     "HubPusher",
     "OnnxPusher",
+    "CheckpointPusher",
 )
 
 # Nodes that look something up in the metadata store; what they found in an earlier run may be out of date.
 RESOLVERS = ("LatestBlessedModel",)
 
 # Which format of release a pusher publishes.
-FORMAT_BY_PUSHER = {"HubPusher": "saved_model", "OnnxPusher": "onnx"}
+FORMAT_BY_PUSHER = {"HubPusher": "saved_model", "OnnxPusher": "onnx", "CheckpointPusher": "checkpoint"}

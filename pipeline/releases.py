@@ -4,23 +4,36 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from model.errors import UsageError
+from model.errors import ReleaseError, UsageError
+from model.export.release import read_release
 from pipeline.workspace import Workspace
 
 
 def newest_onnx_release(workspace: Workspace) -> Path:
-    """Returns the folder of versions of the ONNX model that was released last.
+    """Returns the folder of versions of the recogniser that was released last, as ONNX; a backbone is none.
 
     Raises:
       UsageError: none was released yet.
     """
-    pointers = sorted(workspace.releases_dir.glob("*/onnx/latest"), key=lambda path: path.stat().st_mtime_ns)
+    pointers = sorted(
+        filter(_is_of_recogniser, workspace.releases_dir.glob("*/onnx/latest")),
+        key=lambda path: path.stat().st_mtime_ns,
+    )
     if not pointers:
         raise UsageError(
             f"No model has been released in {workspace.root} yet; run w2v2 run until its verdict is ACCEPT, or name a"
             " released ONNX folder with --model."
         )
     return pointers[-1].parent
+
+
+def _is_of_recogniser(pointer: Path) -> bool:
+    """Tells whether `latest` names a model with a CTC head; what cannot be read is for its reader to complain of."""
+    version = pointer.read_text(encoding="utf-8").strip()
+    try:
+        return read_release(pointer.parent / version).head == "ctc"
+    except ReleaseError:
+        return True
 
 
 def published_versions(releases_dir: Path, name: str) -> dict[str, str]:

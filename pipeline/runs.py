@@ -105,7 +105,7 @@ class RunEntry:
       wer: Word error rate by test split, as a fraction; None where it is no number.
       gates: The checks, as `gate.json` lists them.
       reasons: Those of the checks that decided.
-      releases: By format: `saved_model`, `onnx`.
+      releases: By format: `saved_model`, `onnx`, `checkpoint`.
       report: The HTML report.
       log: The frameworks' log.
       problem: Why its record or its evaluation cannot be read; empty where both can.

@@ -31,8 +31,8 @@ class Executor(base_executor.BaseExecutor):
           input_dict:
             - model: one Model; the model directory lies under `model_directory/`.
           output_dict:
-            - release: one Model; `saved_model/`, `onnx/` and `RELEASE.json`, as `model.export.release` draws them.
-              Custom properties: `release_digest`, `model_digest`.
+            - release: one Model; `saved_model/`, `onnx/`, `checkpoint/` and `RELEASE.json`, as `model.export.release`
+              draws them. Custom properties: `release_digest`, `model_digest`.
           exec_properties:
             - settings: JSON of `ReleaseSettings`.
             - code_fingerprint: part of the cache key only.

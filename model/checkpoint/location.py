@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 from model.errors import CheckpointError, UsageError
@@ -19,6 +20,8 @@ WEIGHTS_FILES = (
     "tf_model.h5",
 )
 _FAIRSEQ_SUFFIX = ".pt"
+# Beside a checkpoint that was published by this project: what it is called.
+_RELEASE_FILE = "RELEASE.json"
 _BESIDE = (
     "config.json",
     "vocab.json",
@@ -84,19 +87,28 @@ def find_checkpoint(source: str | Path, language: str | None = None) -> Checkpoi
     except (OSError, RuntimeError) as error:
         raise UsageError(f"--checkpoint must be a directory or a file that can be read: {error}.") from error
     if is_directory:
-        return CheckpointFiles(path.resolve().name, path, _weights_in(path))
+        return CheckpointFiles(_name_of(path), path, _weights_in(path))
     if not is_file:
         raise UsageError(
             f"--checkpoint must be a directory or a file that exists, or {HUB_PREFIX}owner/name; {path} does not exist."
         )
     if path.name in WEIGHTS_FILES:
-        return CheckpointFiles(path.resolve().parent.name, path.parent, path)
+        return CheckpointFiles(_name_of(path.parent), path.parent, path)
     if path.suffix == _FAIRSEQ_SUFFIX:
         return CheckpointFiles(path.name, path.parent, path)
     raise CheckpointError(
         f"A checkpoint's weights must be one of {', '.join(WEIGHTS_FILES)} or fairseq's *{_FAIRSEQ_SUFFIX}, not"
         f" {path.name}; name the checkpoint's directory."
     )
+
+
+def _name_of(directory: Path) -> str:
+    """Returns a directory's name; of a version that was published here, whose directory is a number, the model's."""
+    try:
+        value = json.loads((directory / _RELEASE_FILE).read_text(encoding="utf-8"))
+        return f"{value['name']}, version {value['version']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return directory.resolve().name
 
 
 def _weights_in(directory: Path) -> Path:

@@ -18,7 +18,7 @@ from typing import Any
 
 from model.directory import read_manifest
 from model.export import fresh_process
-from model.export.release import ONNX, RELEASE_FILE, SAVED_MODEL, Release, read_release
+from model.export.release import CHECKPOINT, FORMATS, ONNX, RELEASE_FILE, SAVED_MODEL, Release, read_release
 from model.export.settings import ReleaseSettings
 from model.settings import from_json, to_json
 from model.storage import disk_full_is_said, release_digest, sha256_of_files
@@ -34,7 +34,7 @@ def build_release(
 
     Args:
       model_directory: What `model.directory.save_model` wrote.
-      output_directory: Where `saved_model/`, `onnx/` and, last, `RELEASE.json` are written.
+      output_directory: Where `saved_model/`, `onnx/`, `checkpoint/` and, last, `RELEASE.json` are written.
       settings: Name, licence and so on.
 
     Raises:
@@ -55,6 +55,7 @@ def build_release(
 def export_release(model_directory: str | Path, output_directory: str | Path, settings: ReleaseSettings) -> Release:
     """Does the work of `build_release` in this process."""
     from model.directory import load_model
+    from model.export.checkpoint import export_checkpoint
     from model.export.onnx_model import export_onnx
     from model.export.saved_model import export_saved_model
 
@@ -65,9 +66,10 @@ def export_release(model_directory: str | Path, output_directory: str | Path, se
         # The SavedModel first: what this process traces before it changes its bytes.
         export_saved_model(loaded, output / SAVED_MODEL)
         export_onnx(loaded, output / ONNX, settings.onnx_opset)
+        export_checkpoint(loaded, output / CHECKPOINT)
         files = {
             f"{format_}/{path}": sha256
-            for format_ in (SAVED_MODEL, ONNX)
+            for format_ in FORMATS
             for path, sha256 in sha256_of_files(output / format_).items()
         }
         release = Release(
@@ -81,6 +83,7 @@ def export_release(model_directory: str | Path, output_directory: str | Path, se
             language=settings.language,
             sample_rate_hz=int(loaded.preprocessor.get("sampling_rate", 16_000)),
             versions=_versions(),
+            head=loaded.model.head,
         )
         release.write(output)
     return release

@@ -5,6 +5,8 @@ The worker's last line on stdout is one JSON document, its result or its error; 
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import errno
 import json
 import os
@@ -20,28 +22,44 @@ from model.errors import ReleaseError, TryAgainError, W2v2Error
 
 # Where the package `model` lies; as the worker's directory it makes sure that the worker runs the same code.
 _ROOT = Path(__file__).resolve().parents[2]
+_PR_SET_PDEATHSIG = 1
 
 
-def run(module: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+def run(
+    module: str,
+    arguments: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    grace_seconds: float = 0.0,
+) -> dict[str, Any]:
     """Runs `python -m module arguments` and returns the JSON document that it prints.
 
     Args:
       module: A module whose `main` ends in `report`.
       arguments: Its arguments; paths must be absolute.
       environment: Variables to set besides those of this process.
+      grace_seconds: How long the worker may take to end, where this process is interrupted meanwhile; it gets SIGTERM.
 
     Raises:
       W2v2Error: the error that the worker ended in, of the same class.
       ReleaseError: the worker ended without a result.
     """
-    completed = subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
-        check=False,
         stdout=subprocess.PIPE,
         cwd=_ROOT,
         env={**os.environ, **(environment or {})},
         text=True,
     )
+    try:
+        stdout, _ = process.communicate()
+    except BaseException:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(grace_seconds)
+        process.kill()
+        process.wait()
+        raise
+    completed = subprocess.CompletedProcess(process.args, process.returncode, stdout)
     lines = completed.stdout.strip().splitlines()
     try:
         document = json.loads(lines[-1]) if lines else None
@@ -60,6 +78,11 @@ def run(module: str, arguments: Sequence[str], environment: Mapping[str, str] | 
             " log says why."
         )
     return document
+
+
+def end_with_parent() -> None:
+    """Asks the kernel to send SIGTERM to this process when the one that started it is gone."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def report(work: Callable[[], dict[str, Any]], describe: Callable[[dict[str, Any]], str] | None = None) -> int:

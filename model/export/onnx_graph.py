@@ -123,5 +123,5 @@ def _content(constant: Any) -> bytes:
 def _scope(node_name: str) -> str:
     """`wav2vec2_ctc_1/wav2vec2_1/encoder_1/layer_0_1/attention_1/MatMul` → `encoder/layer_0/attention/`."""
     layers = [_CALL_NUMBER.sub("", part) for part in node_name.split("/")[:-1]]
-    known = [layer for layer in layers if layer not in ("wav2vec2_ctc", "wav2vec2")]
+    known = [layer for layer in layers if layer not in ("wav2vec2_ctc", "wav2vec2_headless", "wav2vec2")]
     return "".join(f"{layer}/" for layer in known)

@@ -8,6 +8,9 @@
 <destination>/<name>/onnx/
   1/                    onnx/model.onnx, config.json, vocab.json, …, README.md and RELEASE.json
   latest
+<destination>/<name>/checkpoint/
+  1/                    model.safetensors, config.json, …, README.md and RELEASE.json
+  latest
 
 A version appears by one rename, after its bytes have been compared with RELEASE.json and a fresh process has compared
 what they compute with what the evaluator measured. Two publishers cannot take the same number, because a directory
@@ -104,7 +107,7 @@ def publish(
     """Publishes one format of a release, if it is blessed and not yet published.
 
     Args:
-      format_: `saved_model` or `onnx`.
+      format_: `saved_model`, `onnx` or `checkpoint`.
       release_directory: What `model.export.build` wrote.
       evaluation_directory: The evaluator's: `metrics.json`, `gate.json` and `probes.npz`.
       blessing: The evaluator's judgement.
@@ -194,6 +197,10 @@ def _check_blessing(blessing: Blessing, release: Release) -> None:
 
 def _stage(source: Path, content: Path, release: Release, format_: Format) -> None:
     """Copies the files that RELEASE.json names, and compares the copies with it."""
+    if not release.files_of(format_):
+        raise ReleaseError(
+            f"A release must hold the format {format_} to publish it, and this has none; export it again."
+        )
     for name in release.files_of(format_):
         target = content / name
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,8 @@
-"""What a release is: the files of a SavedModel and of an ONNX folder, and RELEASE.json, which names each with its hash.
+"""What a release is: one model in three formats, and RELEASE.json, which names each file with its hash.
 
 saved_model/   what `model.export.saved_model` writes
 onnx/          what `model.export.onnx_model` writes
+checkpoint/    what `model.export.checkpoint` writes
 RELEASE.json   the digests, and name, source and versions; itself outside the release digest
 
 A published version holds the files of one format at its root, with the same RELEASE.json, to which `format` and
@@ -16,14 +17,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from model.config import Head
 from model.errors import ReleaseError
 from model.storage import read_json, release_digest, sha256_of_file, write_json
 
 RELEASE_FILE = "RELEASE.json"
 SAVED_MODEL = "saved_model"
 ONNX = "onnx"
-Format = Literal["saved_model", "onnx"]
-FORMATS: tuple[Format, ...] = (SAVED_MODEL, ONNX)
+CHECKPOINT = "checkpoint"
+Format = Literal["saved_model", "onnx", "checkpoint"]
+FORMATS: tuple[Format, ...] = (SAVED_MODEL, ONNX, CHECKPOINT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Release:
       language: Of the speech.
       sample_rate_hz: Of the waveforms that it takes.
       versions: Of the software that made it, by name.
+      head: What stands on the backbone: `ctc` of a recogniser; `pretraining` of a pre-trained model, whose heads are in
+        its checkpoint alone, while its other formats hold the backbone.
       format: Of a published version; None for the release itself.
       version: Of a published version; None for the release itself.
     """
@@ -55,6 +60,7 @@ class Release:
     language: str
     sample_rate_hz: int
     versions: dict[str, str]
+    head: Head = "ctc"
     format: Format | None = None
     version: int | None = None
 

@@ -2,7 +2,7 @@
 
 saved_model.pb     graphs: the callable for programs and TF Hub, the signatures for servers
 variables/         the weights, in the order of the model
-assets/vocab.json  id by token
+assets/vocab.json  id by token; of a backbone there is none
 fingerprint.pb     TensorFlow's own hashes of these
 
 The bytes depend on the model and the versions alone, if the export has a process to itself (`model.export.build`):
@@ -20,11 +20,13 @@ from typing import Any
 
 import tensorflow as tf
 
+from model.export.servable import HIDDEN_STATES, LOGITS, servable
 from model.normalisation import normalise_waveforms
 from model.storage import replacing_directory
 from model.text import Vocabulary, text_of_token
 
 TRANSCRIBE_SIGNATURE = "transcribe"
+ENCODE_SIGNATURE = "encode"
 VOCABULARY_FILE = "vocab.json"
 
 _WAVEFORMS = tf.TensorSpec([None, None], tf.float32)
@@ -42,6 +44,9 @@ def export_saved_model(loaded: Any, directory: str | Path) -> None:
 
     The random state of the model's dropout is set to a fixed value first, so that equal weights give equal variables.
 
+    A model without a CTC head gives the hidden states of its backbone, and its signature `encode` takes the place of
+    `transcribe`; the heads of pre-training are left out.
+
     Args:
       loaded: A `LoadedModel`.
       directory: Where; a directory that stands there is replaced.
@@ -49,13 +54,15 @@ def export_saved_model(loaded: Any, directory: str | Path) -> None:
     Raises:
       DiskFullError: there is no room left on the file system.
     """
+    loaded = servable(loaded)
     loaded.model.reseed(0)
     with tempfile.TemporaryDirectory() as assets, replacing_directory(directory) as temporary:
         vocabulary_path = Path(assets) / VOCABULARY_FILE
-        vocabulary_path.write_text(
-            json.dumps(loaded.vocabulary.to_mapping(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
-        module = _ReleasedModel(loaded.model, loaded.vocabulary, loaded.preprocessor, vocabulary_path)
+        if loaded.tokens is not None:
+            vocabulary_path.write_text(
+                json.dumps(loaded.vocabulary.to_mapping(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+            )
+        module = _ReleasedModel(loaded.model, loaded.tokens, loaded.preprocessor, vocabulary_path)
         tf.saved_model.save(module, str(temporary), signatures=module.signature_functions())
 
 
@@ -86,14 +93,14 @@ class _ReleasedModel(tf.__internal__.tracking.AutoTrackable):
     """What is saved: variables, asset, functions. Keras itself is not, so that nothing of it is needed to load.
 
     Args:
-      model: A `Wav2Vec2CTC`.
-      vocabulary: The tokens of its head.
+      model: A `Wav2Vec2CTC`, or a `Wav2Vec2Headless`.
+      vocabulary: The tokens of its head; None without one.
       preprocessor: The content of `preprocessor_config.json`; `do_normalize` says whether waveforms are normalised.
       vocabulary_path: The `vocab.json` that becomes the asset.
     """
 
     def __init__(
-        self, model: Any, vocabulary: Vocabulary, preprocessor: Mapping[str, Any], vocabulary_path: Path
+        self, model: Any, vocabulary: Vocabulary | None, preprocessor: Mapping[str, Any], vocabulary_path: Path
     ) -> None:
         super().__init__()
         # === What hub.KerasLayer looks for ===
@@ -101,10 +108,12 @@ class _ReleasedModel(tf.__internal__.tracking.AutoTrackable):
         self.trainable_variables = [variable.value for variable in model.trainable_variables]
         self.regularization_losses: list[Any] = []
         # === Asset ===
-        self.vocabulary_file = tf.saved_model.Asset(str(vocabulary_path))
+        if vocabulary is not None:
+            self.vocabulary_file = tf.saved_model.Asset(str(vocabulary_path))
         # === Functions ===
         do_normalise = bool(preprocessor.get("do_normalize", True))
         min_samples = model.config.min_samples
+        output = LOGITS if vocabulary is not None else HIDDEN_STATES
 
         def call(speech: tf.Tensor, training: bool = False, num_samples: tf.Tensor | None = None) -> tf.Tensor:
             return model(speech, num_samples, training=training)[0]
@@ -117,22 +126,25 @@ class _ReleasedModel(tf.__internal__.tracking.AutoTrackable):
             return waveform * tf.sequence_mask(num_samples, tf.shape(waveform)[1], dtype=tf.float32)
 
         def score(input_values: tf.Tensor) -> dict[str, tf.Tensor]:
-            logits, num_frames = model(input_values)
-            return {"logits": logits, "num_frames": num_frames}
+            values, num_frames = model(input_values)
+            return {output: values, "num_frames": num_frames}
 
         def score_with_lengths(input_values: tf.Tensor, num_samples: tf.Tensor) -> dict[str, tf.Tensor]:
-            logits, num_frames = model(input_values, num_samples)
-            return {"logits": logits, "num_frames": tf.maximum(num_frames, 0)}
+            values, num_frames = model(input_values, num_samples)
+            return {output: values, "num_frames": tf.maximum(num_frames, 0)}
 
-        def transcribe(waveform: tf.Tensor, num_samples: tf.Tensor) -> dict[str, tf.Tensor]:
+        def encode(waveform: tf.Tensor, num_samples: tf.Tensor) -> dict[str, tf.Tensor]:
             samples = tf.shape(waveform)[1]
             num_samples = tf.clip_by_value(num_samples, 0, samples)
             # What is too short for a single frame is silence with an empty text, not an error for the whole batch.
             padded = tf.pad(waveform, [[0, 0], [0, tf.maximum(min_samples - samples, 0)]])
-            logits, num_frames = model(normalise(padded, num_samples), num_samples)
-            num_frames = tf.maximum(num_frames, 0)
-            text = decoded_texts(logits, num_frames, vocabulary)
-            return {"text": text, "logits": logits, "num_frames": num_frames}
+            values, num_frames = model(normalise(padded, num_samples), num_samples)
+            return {output: values, "num_frames": tf.maximum(num_frames, 0)}
+
+        def transcribe(waveform: tf.Tensor, num_samples: tf.Tensor) -> dict[str, tf.Tensor]:
+            assert vocabulary is not None
+            outputs = encode(waveform, num_samples)
+            return {"text": decoded_texts(outputs[output], outputs["num_frames"], vocabulary), **outputs}
 
         self.__call__ = tf.function(call)
         for training in (False, True):
@@ -146,16 +158,18 @@ class _ReleasedModel(tf.__internal__.tracking.AutoTrackable):
             score_with_lengths,
             input_signature=[_named(_WAVEFORMS, "input_values"), _named(_NUM_SAMPLES, "num_samples")],
         )
-        self._transcribe = tf.function(
-            transcribe, input_signature=[_named(_WAVEFORMS, "waveform"), _named(_NUM_SAMPLES, "num_samples")]
+        self._of_sound = tf.function(
+            encode if vocabulary is None else transcribe,
+            input_signature=[_named(_WAVEFORMS, "waveform"), _named(_NUM_SAMPLES, "num_samples")],
         )
+        self._signature_of_sound = ENCODE_SIGNATURE if vocabulary is None else TRANSCRIBE_SIGNATURE
 
     def signature_functions(self) -> dict[str, Any]:
         """Returns the functions for servers, by the name of their signature."""
         return {
             "serving_default": self._score,
             "with_lengths": self._score_with_lengths,
-            TRANSCRIBE_SIGNATURE: self._transcribe,
+            self._signature_of_sound: self._of_sound,
         }
 
 

@@ -1,15 +1,18 @@
 """Compares a copy of a release with what the evaluator measured, in a process that knows nothing of it.
 
-    python -m model.export.verify saved_model|onnx DIRECTORY PROBES.npz [--json]
+    python -m model.export.verify saved_model|onnx|checkpoint DIRECTORY PROBES.npz [--json]
 
 The exit code is 0 where they agree; otherwise it is 3, after one sentence. The ONNX files are run without TensorFlow,
-by the class that users run.
+by the class that users run. What is compared is what the probes hold: the logits and texts of a recogniser, or the
+hidden states of a backbone.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,18 +20,34 @@ from typing import Any
 
 import numpy as np
 
-from model.errors import ReleaseError
+from model.errors import CheckpointError, ReleaseError
 from model.export import fresh_process
-from model.export.release import FORMATS, SAVED_MODEL, Format
+from model.export.release import FORMATS, Format
+from model.export.servable import HIDDEN_STATES, LOGITS, servable
 
 # The bytes are those that were measured; another number of threads or another batch may change the last digits.
-MAX_LOGIT_DIFFERENCE = 1e-3
+MAX_DIFFERENCE = 1e-3
 
-_PREFIX_BY_FORMAT = {"saved_model": "", "onnx": "onnx_"}
-_LOGITS_BY_FORMAT = {"saved_model": "saved_model_logits", "onnx": "onnx_logits"}
-
-# From a raw waveform [samples] to its text and its logits [frames, vocab], once for each way that users call.
+# From a raw waveform [samples] to its text, if it has one, and its values [frames, size], once for each way that users
+# call.
 Model = Callable[[np.ndarray[Any, Any]], Iterator[tuple[str | None, np.ndarray[Any, Any]]]]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Probes:
+    """What the evaluator measured of a few utterances.
+
+    Attributes:
+      kind: `logits` of a recogniser, or `hidden_states` of a backbone.
+      waveforms: float32 `[samples]` each.
+      values: float32 `[frames, size]` each.
+      texts: Of a recogniser; None each of a backbone.
+    """
+
+    kind: str
+    waveforms: list[np.ndarray[Any, Any]]
+    values: list[np.ndarray[Any, Any]]
+    texts: list[str | None]
 
 
 def verify_in_fresh_process(format_: Format, directory: str | os.PathLike[str], probes: str | os.PathLike[str]) -> int:
@@ -48,12 +67,13 @@ def verify(format_: Format, directory: str | Path, probes_path: str | Path) -> d
     """Loads a copy of a release in this process and compares it with the probes.
 
     Args:
-      format_: `saved_model` or `onnx`.
+      format_: `saved_model`, `onnx` or `checkpoint`.
       directory: The copy: the content of the release's folder of that name.
-      probes_path: The evaluator's `probes.npz`: for each probe i `waveform_i`, and for each format logits and text.
+      probes_path: The evaluator's `probes.npz`: for each probe i `waveform_i`, and of the SavedModel and of the ONNX
+        file logits and text, or hidden states. A checkpoint must give what the SavedModel gave.
 
     Returns:
-      The number of probes and the largest difference of a logit.
+      The number of probes and the largest difference of a value.
 
     Raises:
       ReleaseError: the copy cannot be loaded, or differs from what was measured, or there is nothing to compare with.
@@ -61,19 +81,24 @@ def verify(format_: Format, directory: str | Path, probes_path: str | Path) -> d
     if not Path(directory).is_dir():
         raise ReleaseError(f"A copy of a release must be a directory; {directory} is none.")
     probes = _read_probes(probes_path, format_)
-    model = _open_saved_model(directory) if format_ == SAVED_MODEL else _open_onnx(directory)
+    is_backbone = probes.kind == "hidden_states"
+    open_model = {"saved_model": _open_saved_model, "onnx": _open_onnx, "checkpoint": _open_checkpoint}[format_]
+    model = open_model(directory, is_backbone)
+    what = probes.kind.replace("_", " ")
     largest = 0.0
-    for index, (waveform, expected_logits, expected_text) in enumerate(probes):
-        for text, logits in model(waveform):
-            if logits.shape != expected_logits.shape:
+    for index, (waveform, expected, expected_text) in enumerate(
+        zip(probes.waveforms, probes.values, probes.texts, strict=True)
+    ):
+        for text, values in model(waveform):
+            if values.shape != expected.shape:
                 raise ReleaseError(
-                    f"The logits of probe {index} must have the shape {list(expected_logits.shape)} that was measured;"
-                    f" {directory} gives {list(logits.shape)}."
+                    f"The {what} of probe {index} must have the shape {list(expected.shape)} that was measured;"
+                    f" {directory} gives {list(values.shape)}."
                 )
-            difference = float(np.abs(logits - expected_logits).max())
-            if not difference <= MAX_LOGIT_DIFFERENCE:
+            difference = float(np.abs(values - expected).max())
+            if not difference <= MAX_DIFFERENCE:
                 raise ReleaseError(
-                    f"The logits of probe {index} must be within {MAX_LOGIT_DIFFERENCE:g} of what was measured;"
+                    f"The {what} of probe {index} must be within {MAX_DIFFERENCE:g} of what was measured;"
                     f" those of {directory} differ by {difference:g}."
                 )
             if text is not None and text != expected_text:
@@ -81,7 +106,7 @@ def verify(format_: Format, directory: str | Path, probes_path: str | Path) -> d
                     f"The text of probe {index} must be {expected_text!r}, as was measured; {directory} gives {text!r}."
                 )
             largest = max(largest, difference)
-    return {"format": format_, "probes": len(probes), "max_logit_difference": largest}
+    return {"format": format_, "probes": len(probes.values), "kind": probes.kind, "max_difference": largest}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -100,45 +125,48 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _sentence(result: dict[str, Any]) -> str:
     return (
-        f"The {result['format']} agrees with what was measured on {result['probes']} probes; logits differ by"
-        f" {result['max_logit_difference']:g} at most."
+        f"The {result['format']} agrees with what was measured on {result['probes']} probes;"
+        f" {result['kind'].replace('_', ' ')} differ by {result['max_difference']:g} at most."
     )
 
 
-def _read_probes(path: str | Path, format_: Format) -> list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], str]]:
-    logits_name, text_name = _LOGITS_BY_FORMAT[format_], f"{_PREFIX_BY_FORMAT[format_]}text"
+def _read_probes(path: str | Path, format_: Format) -> Probes:
+    # What a checkpoint gives is what the SavedModel of the same weights gave.
+    prefix = "onnx" if format_ == "onnx" else "saved_model"
+    text_name = "onnx_text" if format_ == "onnx" else "text"
     try:
         with open(path, "rb") as content, np.load(content, allow_pickle=False) as file:
-            count = sum(name.startswith("waveform_") for name in file.files)
-            probes = [
-                (
-                    np.asarray(file[f"waveform_{index}"], np.float32),
-                    np.asarray(file[f"{logits_name}_{index}"], np.float32),
-                    str(file[f"{text_name}_{index}"]),
-                )
-                for index in range(count)
-            ]
+            kind = "hidden_states" if f"{prefix}_hidden_states_0" in file.files else "logits"
+            indices = range(sum(name.startswith("waveform_") for name in file.files))
+            probes = Probes(
+                kind,
+                [np.asarray(file[f"waveform_{index}"], np.float32) for index in indices],
+                [np.asarray(file[f"{prefix}_{kind}_{index}"], np.float32) for index in indices],
+                [str(file[f"{text_name}_{index}"]) if kind == "logits" else None for index in indices],
+            )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ReleaseError(
             f"{path} must be the evaluator's file of probes: {error}; run the evaluator again."
         ) from error
-    if not any(logits.size for _, logits, _ in probes):
+    what = probes.kind.replace("_", " ")
+    if not any(values.size for values in probes.values):
         raise ReleaseError(
-            f"{path} must hold at least one probe with logits, and holds none; a check that cannot fail is none, so"
+            f"{path} must hold at least one probe with {what}, and holds none; a check that cannot fail is none, so"
             " nothing is released."
         )
-    for index, (_, logits, _) in enumerate(probes):
-        if not logits.size or not np.isfinite(logits).all():
-            raise ReleaseError(f"The logits of probe {index} in {path} must be numbers, and there are none or NaN.")
+    for index, values in enumerate(probes.values):
+        if not values.size or not np.isfinite(values).all():
+            raise ReleaseError(f"The {what} of probe {index} in {path} must be numbers, and there are none or NaN.")
     return probes
 
 
-def _open_saved_model(directory: str | Path) -> Model:
+def _open_saved_model(directory: str | Path, is_backbone: bool) -> Model:
     import tensorflow as tf
 
+    name, output = ("encode", HIDDEN_STATES) if is_backbone else ("transcribe", LOGITS)
     try:
         loaded: Any = tf.saved_model.load(str(directory))
-        transcribe = loaded.signatures["transcribe"]
+        of_sound = loaded.signatures[name]
     except (OSError, ValueError, KeyError, AttributeError, tf.errors.OpError) as error:
         raise ReleaseError(
             f"{directory} must be a SavedModel that can be loaded: {' '.join(str(error).split())}."
@@ -146,16 +174,22 @@ def _open_saved_model(directory: str | Path) -> Model:
 
     def run(waveform: np.ndarray[Any, Any]) -> Iterator[tuple[str | None, np.ndarray[Any, Any]]]:
         waveforms = tf.constant(waveform[np.newaxis])
-        outputs = transcribe(waveform=waveforms, num_samples=tf.constant([len(waveform)], tf.int32))
+        outputs = of_sound(waveform=waveforms, num_samples=tf.constant([len(waveform)], tf.int32))
         frames = int(outputs["num_frames"][0])
-        yield outputs["text"][0].numpy().decode(), outputs["logits"][0, :frames].numpy()
+        text = None if is_backbone else outputs["text"][0].numpy().decode()
+        yield text, outputs[output][0, :frames].numpy()
         # What hub.load and hub.KerasLayer call is another function of the same file.
         yield None, loaded(loaded.normalise(waveforms), training=False)[0].numpy()
 
     return run
 
 
-def _open_onnx(directory: str | Path) -> Model:
+def _open_onnx(directory: str | Path, is_backbone: bool) -> Model:
+    if is_backbone:
+        from model.onnx_release import OnnxRelease
+
+        backbone = OnnxRelease(directory, HIDDEN_STATES)
+        return lambda waveform: iter([(None, backbone.run(waveform))])
     from model.transcriber import Transcriber
 
     transcriber = Transcriber(directory)
@@ -163,6 +197,30 @@ def _open_onnx(directory: str | Path) -> Model:
     def run(waveform: np.ndarray[Any, Any]) -> Iterator[tuple[str | None, np.ndarray[Any, Any]]]:
         logits = transcriber.logits(waveform)
         yield transcriber.decode(logits), logits
+
+    return run
+
+
+def _open_checkpoint(directory: str | Path, is_backbone: bool) -> Model:
+    """Converts the copy as a person would, so that what is compared is what training would start from."""
+    from model.audio import normalise
+    from model.checkpoint import convert_checkpoint
+    from model.directory import load_model
+
+    with tempfile.TemporaryDirectory() as place:
+        try:
+            convert_checkpoint(directory, Path(place) / "model")
+            whole = load_model(Path(place) / "model")
+        except CheckpointError as error:
+            raise ReleaseError(f"{directory} must be a checkpoint that can be loaded: {error}") from error
+    loaded = servable(whole)
+    if (loaded.tokens is None) != is_backbone:
+        raise ReleaseError(f"{directory} must be a checkpoint of the model that was measured, and has another head.")
+
+    def run(waveform: np.ndarray[Any, Any]) -> Iterator[tuple[str | None, np.ndarray[Any, Any]]]:
+        values = normalise(waveform) if loaded.preprocessor.get("do_normalize", True) else waveform
+        output = loaded.model(values[np.newaxis].astype(np.float32))[0][0].numpy()
+        yield None if loaded.tokens is None else loaded.tokens.decode_greedy(output.argmax(-1)), output
 
     return run
 

@@ -8,6 +8,8 @@ import pytest
 from tfx.types import Channel, standard_artifacts
 
 from components.artifacts import Evaluation
+from components.checkpoint_pusher import CheckpointPusher
+from components.checkpoint_pusher.executor import Executor as CheckpointExecutor
 from components.hub_pusher import HubPusher
 from components.hub_pusher.executor import Executor as HubExecutor
 from components.onnx_pusher import OnnxPusher
@@ -29,6 +31,7 @@ class Pusher:
 PUSHERS = [
     Pusher(HubPusher, HubExecutor, "saved_model", "saved_model.pb"),
     Pusher(OnnxPusher, OnnxExecutor, "onnx", "onnx/model.onnx"),
+    Pusher(CheckpointPusher, CheckpointExecutor, "checkpoint", "model.safetensors"),
 ]
 
 

@@ -1,6 +1,15 @@
 """Which versions are published."""
 
-from pipeline.releases import published_versions
+import dataclasses
+import os
+
+import pytest
+
+from model.errors import UsageError
+from model.export.release import Release
+from model.storage import release_digest
+from pipeline.releases import newest_onnx_release, published_versions
+from pipeline.workspace import Workspace
 
 
 def test_a_version_counts_while_its_directory_is_there(tmp_path):
@@ -12,3 +21,21 @@ def test_a_version_counts_while_its_directory_is_there(tmp_path):
     (tmp_path / "tiny" / "onnx" / "2").rmdir()
     assert published_versions(tmp_path, "tiny") == {"saved_model": "3"}
     assert published_versions(tmp_path, "other") == {}
+
+
+def test_a_backbone_is_not_what_transcribes(tmp_path):
+    workspace = Workspace(tmp_path)
+    described = Release(
+        name="one", model_digest="7" * 64, release_digest=release_digest({}), files={}, sizes_bytes={},
+        source_checkpoint=None, license="mit", language="en", sample_rate_hz=16_000, versions={},
+    )  # fmt: skip
+    for second, (name, head) in enumerate((("recogniser", "ctc"), ("backbone", "pretraining"))):
+        folder = workspace.releases_dir / name / "onnx"
+        (folder / "1").mkdir(parents=True)
+        dataclasses.replace(described, head=head).write(folder / "1")
+        (folder / "latest").write_text("1\n")
+        os.utime(folder / "latest", (second, second))
+    assert newest_onnx_release(workspace) == workspace.releases_dir / "recogniser" / "onnx"
+    (workspace.releases_dir / "recogniser" / "onnx" / "latest").unlink()
+    with pytest.raises(UsageError, match="No model has been released"):
+        newest_onnx_release(workspace)

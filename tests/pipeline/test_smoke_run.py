@@ -16,7 +16,7 @@ W2V2 = str(Path(sys.executable).with_name("w2v2"))
 NODES = [
     "LibriSpeechExampleGen", "StatisticsGen", "SchemaGen", "ImportSchemaGen", "ExampleValidator", "Transform",
     "CheckpointConverter", "Trainer", "ReleaseExporter", "LatestBlessedModel", "WEREvaluator", "HubPusher",
-    "OnnxPusher",
+    "OnnxPusher", "CheckpointPusher",
 ]  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def test_running_again_uses_the_cache_and_has_nothing_to_compare(workspace, firs
     assert "There is nothing to compare: the latest blessed model is this very model." in done.stdout
     again = runs(workspace)[0]
     executed = {node for node, state in states(again).items() if state == "COMPLETE"}
-    assert executed <= {"LatestBlessedModel", "WEREvaluator", "HubPusher", "OnnxPusher"}
+    assert executed <= {"LatestBlessedModel", "WEREvaluator", "HubPusher", "OnnxPusher", "CheckpointPusher"}
     assert again["verdict"] == "ACCEPT"
     assert again["wer"] == first["wer"]
     assert releases(workspace) == before

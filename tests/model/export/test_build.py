@@ -17,7 +17,11 @@ def test_a_release_names_every_file_with_its_hash(release, loaded):
     assert {path for path in files if path.count("/") == 1} == {
         "saved_model/saved_model.pb", "saved_model/fingerprint.pb", "onnx/config.json", "onnx/vocab.json",
         "onnx/preprocessor_config.json", "onnx/tokenizer_config.json", "onnx/special_tokens_map.json",
+        "checkpoint/model.safetensors", "checkpoint/config.json", "checkpoint/vocab.json",
+        "checkpoint/preprocessor_config.json", "checkpoint/tokenizer_config.json",
+        "checkpoint/special_tokens_map.json",
     }  # fmt: skip
+    assert described.head == "ctc"
     model = loaded["layer_pre_norm"]
     assert described.model_digest == model.digest
     assert described.source_checkpoint == model.manifest["source_checkpoint"]

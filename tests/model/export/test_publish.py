@@ -60,6 +60,14 @@ def make_release(tmp_path, release):
     return make
 
 
+def test_a_format_that_a_release_has_not_is_not_published(make_release, judge, verified, tmp_path):
+    directory, blessing = make_release()
+    with pytest.raises(ReleaseError, match="must hold the format checkpoint to publish it, and this has none; export"):
+        publish("checkpoint", directory, judge(blessing.release_digest), blessing, str(tmp_path / "out"), "base")
+    assert list((tmp_path / "out" / "base" / "checkpoint").iterdir()) == []
+    assert verified == []
+
+
 @pytest.fixture
 def judge(tmp_path):
     """Makes the evaluation of a release."""

@@ -26,7 +26,7 @@ def changed(probes, path, **arrays):
     return path
 
 
-@pytest.mark.parametrize("format_", ["saved_model", "onnx"])
+@pytest.mark.parametrize("format_", ["saved_model", "onnx", "checkpoint"])
 def test_a_copy_agrees_in_a_fresh_process(release, probes, format_):
     assert verify_in_fresh_process(format_, release / format_, probes) == 2
 
@@ -40,8 +40,8 @@ def test_onnx_is_verified_without_tensorflow(release, probes):
     result = subprocess.run(command, check=True, capture_output=True, text=True)
     assert result.stderr == ""
     document = json.loads(result.stdout)
-    assert document.pop("max_logit_difference") < 1e-5
-    assert document == {"format": "onnx", "probes": 2}
+    assert document.pop("max_difference") < 1e-5
+    assert document == {"format": "onnx", "kind": "logits", "probes": 2}
 
 
 def test_a_changed_weight_of_the_onnx_file_is_noticed(release, probes, tmp_path, capsys):

@@ -1,0 +1,36 @@
+"""The interface of CheckpointPusher."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfx.dsl.components.base import base_component, executor_spec
+
+from components.checkpoint_pusher.executor import Executor
+from components.publishing import PusherSpec, pusher_spec
+
+
+class CheckpointPusher(base_component.BaseComponent):
+    """Publishes the checkpoint of a release as a numbered version, for `w2v2 run --checkpoint` and transformers.
+
+    `model.export.publish` draws the directory, and says what happens before a version appears in it. What is not
+    blessed is not published, and that is no failure.
+
+    Example:
+      >>> pusher = CheckpointPusher(
+      ...     model=exporter.outputs["release"],
+      ...     model_blessing=evaluator.outputs["blessing"],
+      ...     evaluation=evaluator.outputs["evaluation"],
+      ...     destination="workspace/releases",
+      ...     name="wav2vec2-tiny",
+      ...     destination_state="",
+      ... )
+
+    The arguments are those of `components.publishing.pusher_spec`, but for `package`.
+    """
+
+    SPEC_CLASS = PusherSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(pusher_spec("components.checkpoint_pusher", **arguments))

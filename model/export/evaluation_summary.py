@@ -1,0 +1,161 @@
+"""What a model card tells of an evaluation, read from `metrics.json` and `gate.json`."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+from model.errors import ReleaseError
+from model.export.release import Release
+from model.storage import read_json, sha256_of_file
+
+METRICS_FILE = "metrics.json"
+GATE_FILE = "gate.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitResult:
+    """What was measured of a recogniser on one test split.
+
+    Attributes:
+      name: Of the split.
+      wer: Word error rate, a fraction.
+      low: Lower end of its 95 % interval; None where there is none.
+      high: Upper end of it.
+      unit: What the interval was drawn over, `speaker` or `utterance`.
+      utterances: How many were measured.
+      words: In their references.
+      speakers: Who spoke them; None where nobody counted.
+    """
+
+    name: str
+    wer: float
+    low: float | None
+    high: float | None
+    unit: str
+    utterances: int
+    words: int
+    speakers: int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class BackboneResult:
+    """What was measured of a pre-trained model on one split.
+
+    Attributes:
+      name: Of the split.
+      contrastive_loss: Per masked frame, in nats.
+      low: Lower end of its 95 % interval; None where there is none.
+      high: Upper end of it.
+      unit: What the interval was drawn over, `speaker` or `utterance`.
+      accuracy: Share of the masked frames that were told from all others.
+      code_perplexity: The effective number of codes in use, summed over the groups.
+      codes: How many there are.
+      utterances: How many were measured.
+      masked_frames: In them.
+      negatives: Frames that each masked one was to be told from.
+    """
+
+    name: str
+    contrastive_loss: float
+    low: float | None
+    high: float | None
+    unit: str
+    accuracy: float
+    code_perplexity: float
+    codes: int
+    utterances: int
+    masked_frames: int
+    negatives: int
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationSummary:
+    """What a model card tells of an evaluation.
+
+    Attributes:
+      corpus: The name of the corpus, of which the splits are a part.
+      splits: The splits of a recogniser's evaluation.
+      backbone: The splits of a pre-trained model's evaluation.
+      verdict: The gate's.
+      checks: Outcome and reason of each check of the gate.
+      sha256_by_file: Of the evaluation's files.
+    """
+
+    corpus: str
+    splits: tuple[SplitResult, ...]
+    backbone: tuple[BackboneResult, ...]
+    verdict: str
+    checks: tuple[tuple[str, str], ...]
+    sha256_by_file: dict[str, str]
+
+
+def read_evaluation(directory: str | Path, release: Release) -> EvaluationSummary:
+    """Reads `metrics.json` and `gate.json` of an evaluation.
+
+    Raises:
+      ReleaseError: a file is missing or is not what an evaluator writes, or it measured another release.
+    """
+    root = Path(directory)
+    is_backbone = release.head == "pretraining"
+    try:
+        metrics, gate = read_json(root / METRICS_FILE), read_json(root / GATE_FILE)
+        digests = (metrics["release_digest"], gate["release_digest"])
+        measured = metrics["splits"].items()
+        summary = EvaluationSummary(
+            corpus=str(metrics["corpus"]["root_name"]),
+            splits=() if is_backbone else tuple(_split(name, value) for name, value in measured),
+            backbone=tuple(_backbone(name, value) for name, value in measured) if is_backbone else (),
+            verdict=gate["verdict"],
+            checks=tuple((check["verdict"], check["reason"]) for check in gate["checks"]),
+            sha256_by_file={name: sha256_of_file(root / name) for name in (METRICS_FILE, GATE_FILE)},
+        )
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ReleaseError(
+            f"{root} must be a whole evaluation, with {METRICS_FILE} and {GATE_FILE}: {error!r}; run the evaluator"
+            " again."
+        ) from error
+    for digest in digests:
+        if digest != release.release_digest:
+            raise ReleaseError(
+                f"The evaluation in {root} must be of the release {release.release_digest}, and is of {digest}; run"
+                " the evaluator again."
+            )
+    values = [split.contrastive_loss for split in summary.backbone] or [split.wer for split in summary.splits]
+    if not values or not all(map(math.isfinite, values)):
+        what = "contrastive loss of a split" if is_backbone else "WER of at least one test split"
+        raise ReleaseError(f"{root / METRICS_FILE} must hold the {what}, as a number.")
+    return summary
+
+
+def _split(name: str, value: dict[str, Any]) -> SplitResult:
+    interval = value.get("interval") or {}
+    return SplitResult(
+        name=name,
+        wer=float(value["wer"]),
+        low=interval.get("low"),
+        high=interval.get("high"),
+        unit=str(interval.get("unit", "")),
+        utterances=int(value["utterances"]),
+        words=int(value["words"]),
+        speakers=value.get("speakers"),
+    )
+
+
+def _backbone(name: str, value: dict[str, Any]) -> BackboneResult:
+    interval = value.get("interval") or {}
+    return BackboneResult(
+        name=name,
+        contrastive_loss=float(value["contrastive_loss"]),
+        low=interval.get("low"),
+        high=interval.get("high"),
+        unit=str(interval.get("unit", "")),
+        accuracy=float(value["accuracy"]),
+        code_perplexity=float(value["code_perplexity"]),
+        codes=int(value["codes"]),
+        utterances=int(value["utterances"]),
+        masked_frames=int(value["masked_frames"]),
+        negatives=int(value["negatives"]),
+    )

@@ -1,0 +1,119 @@
+"""What a model card says of a recogniser: its use, its error rates and its limits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from model.export.evaluation_summary import EvaluationSummary, SplitResult
+from model.export.markdown import cell
+from model.export.release import Format, Release
+
+_SYNTHETIC_SUFFIX = "-synthetic"
+_USE_BY_FORMAT: dict[Format, str] = {
+    "saved_model": """\
+```python
+import tensorflow as tf
+
+model = tf.saved_model.load(".")  # or hub.load(…)
+outputs = model.signatures["transcribe"](
+    waveform=waveform,        # float32 [batch, samples], {rate} Hz, as recorded, padded at the end
+    num_samples=num_samples,  # int32 [batch], the samples of each that are no padding
+)
+outputs["text"], outputs["logits"], outputs["num_frames"]
+```
+
+To fine-tune, use `hub.KerasLayer(".", trainable=True)`: it takes normalised waveforms (`model.normalise(waveform)`) and
+gives logits. The signatures `serving_default` and `with_lengths` take normalised `input_values`.
+""",
+    "onnx": """\
+```python
+from model.transcriber import Transcriber  # of wav2vec2-tfx; needs no TensorFlow
+
+print(Transcriber(".").transcribe("some.flac").text)
+```
+
+`onnx/model.onnx` takes `input_values`, float32 `[batch, samples]`, {rate} Hz, each normalised to mean 0 and variance 1
+where `preprocessor_config.json` says so, and gives `logits` `[batch, frames, vocab]`. It knows no lengths: give it
+utterances one by one, or of equal length.
+""",
+    "checkpoint": """\
+```bash
+w2v2 run --checkpoint . --corpus DIR   # of wav2vec2-tfx: fine-tune it on other speech
+w2v2 convert . MODEL_DIRECTORY
+```
+
+transformers loads it, too: `Wav2Vec2ForCTC.from_pretrained(".")`, with `Wav2Vec2Processor`.
+""",
+}
+
+
+PIPELINE_TAG = "automatic-speech-recognition"
+TAGS = ("automatic-speech-recognition", "audio", "speech", "wav2vec2", "ctc")
+METRICS = ("wer",)
+SUMMARY = "Wav2Vec2 with a CTC head for speech recognition"
+
+
+def results(evaluation: EvaluationSummary) -> Iterator[str]:
+    """Yields the lines of the metadata's list of results."""
+    for split in evaluation.splits:
+        title = "WER" if split.low is None else f"WER (95 % interval {_range(split)})"
+        corpus, part, both = (
+            json.dumps(text, ensure_ascii=False)
+            for text in (evaluation.corpus, split.name, f"{evaluation.corpus} {split.name}")
+        )
+        yield "  - task: {type: automatic-speech-recognition, name: Automatic Speech Recognition}"
+        yield f"    dataset: {{name: {both}, type: {corpus}, split: {part}}}"
+        yield "    metrics:"
+        yield f"    - {{type: wer, value: {100 * split.wer:.2f}, name: {json.dumps(title, ensure_ascii=False)}}}"
+
+
+def use(release: Release, format_: Format) -> str:
+    """Returns how the files of a format are used."""
+    return _USE_BY_FORMAT[format_].replace("{rate}", str(release.sample_rate_hz))
+
+
+def measured(evaluation: EvaluationSummary) -> Iterator[str]:
+    """Yields what was measured, line by line."""
+    yield f"On the test splits of the corpus {cell(evaluation.corpus)}, other parts of which it was trained on:"
+    yield ""
+    yield "| test split | WER | 95 % interval | utterances | words | speakers |"
+    yield "|---|---|---|---|---|---|"
+    for split in evaluation.splits:
+        interval = "none" if split.low is None else f"{_range(split)} (over {split.unit}s)"
+        counts = f"{split.utterances:,} | {split.words:,} | {'unknown' if split.speakers is None else split.speakers}"
+        yield f"| {cell(split.name)} | {_percent(split.wer)} | {interval} | {counts} |"
+    yield ""
+    yield f"Greedy decoding, no language model. The gate's verdict was {evaluation.verdict}:"
+
+
+def limits(evaluation: EvaluationSummary) -> Iterator[str]:
+    """Yields what a user must not expect, one sentence or more each."""
+    for split in evaluation.splits:
+        yield (
+            f"About {100 * split.wer:.0f} errors in 100 words of {cell(split.name)}. Nothing is known of other"
+            " speakers, accents, microphones, noise or subjects; measure it on your own recordings before you rely"
+            " on it."
+        )
+        if split.name.endswith(_SYNTHETIC_SUFFIX):
+            yield (
+                f"{cell(split.name)} is not spoken by people: it is the voice of a speech synthesiser. On people's"
+                " speech expect far more errors."
+            )
+        if split.unit == "utterance":
+            yield (
+                f"{cell(split.name)} has too few speakers to draw over, so its interval is over utterances and"
+                " narrower than what other speakers would show."
+            )
+    yield "The text holds the letters of vocab.json only: no punctuation, and no digits where there are none in it."
+    yield "It writes something for any sound, speech or not, and gives no measure of its confidence."
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %"
+
+
+def _range(split: SplitResult) -> str:
+    assert split.low is not None
+    assert split.high is not None
+    return f"{100 * split.low:.1f} to {_percent(split.high)}"

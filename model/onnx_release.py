@@ -1,0 +1,148 @@
+"""A published ONNX version: found, checked and opened, by NumPy and onnxruntime alone."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.audio import SAMPLE_RATE_HZ, normalise
+from model.config import Wav2Vec2Config
+from model.errors import ReleaseError, UsageError
+from model.export.release import ONNX, RELEASE_FILE, check_files, read_release
+
+_MODEL_FILE = "onnx/model.onnx"
+_FILES = ("config.json", "preprocessor_config.json", _MODEL_FILE)
+_LATEST_FILE = "latest"
+_ONLY_ERRORS = 3
+
+
+class OnnxRelease:
+    """A model that takes a waveform and gives a vector for each frame.
+
+    Args:
+      model_dir: A published ONNX version, or the folder of versions, of which the latest is taken.
+      output: The name of what it gives: `logits`, or `last_hidden_state` of a backbone.
+      files: Which files must be there, besides those that every version has.
+      check_hashes: Whether every file is hashed and compared with RELEASE.json; sizes are compared in any case.
+      num_threads: For onnxruntime; None lets it choose.
+
+    Attributes:
+      directory: Of the version.
+      do_normalise: Whether waveforms are brought to mean 0 and variance 1.
+      min_samples: The shortest waveform that gives a frame.
+      width: The size of a frame's vector.
+
+    Raises:
+      UsageError: there is no such directory.
+      ReleaseError: the directory is not whole, or is no published ONNX version of a model with that output.
+    """
+
+    def __init__(
+        self,
+        model_dir: str | os.PathLike[str],
+        output: str,
+        files: tuple[str, ...] = (),
+        check_hashes: bool = False,
+        num_threads: int | None = None,
+    ) -> None:
+        self.directory = _version_directory(Path(model_dir).expanduser())
+        _check_is_whole(self.directory, (*_FILES, *files), check_hashes)
+        preprocessor = _read_json(self.directory / "preprocessor_config.json")
+        rate_hz = preprocessor.get("sampling_rate", SAMPLE_RATE_HZ)
+        if rate_hz != SAMPLE_RATE_HZ:
+            raise ReleaseError(
+                f"The model in {self.directory} must take sound at {SAMPLE_RATE_HZ} Hz, not at {rate_hz!r}."
+            )
+        self.do_normalise = bool(preprocessor.get("do_normalize", True))
+        self.min_samples = Wav2Vec2Config.from_file(self.directory / "config.json").min_samples
+        self._output = output
+        self._session = _open_session(self.directory / _MODEL_FILE, output, num_threads)
+        self.width = self._session.get_outputs()[0].shape[-1]
+
+    def run(self, waveform: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Returns the vectors of one waveform.
+
+        Args:
+          waveform: float32 `[samples]` at 16 kHz, not normalised, at least `min_samples`.
+
+        Returns:
+          float32 `[frames, width]`.
+        """
+        values = normalise(waveform) if self.do_normalise else waveform
+        return self._session.run([self._output], {"input_values": values[np.newaxis].astype(np.float32)})[0][0]
+
+
+def _version_directory(directory: Path) -> Path:
+    if not directory.is_dir():
+        raise UsageError(
+            f"--model must be the directory of a published ONNX version, and {directory} is"
+            f" {'no directory' if directory.exists() else 'not there'}; `w2v2 run` publishes one."
+        )
+    pointer = directory / _LATEST_FILE
+    if (directory / _MODEL_FILE).exists() or not pointer.is_file():
+        return directory
+    version = pointer.read_text(encoding="utf-8").strip()
+    if not version.isdecimal() or not (directory / version).is_dir():
+        raise ReleaseError(
+            f"{pointer} must name a version that lies beside it, not {version!r}; copy {directory} again."
+        )
+    return directory / version
+
+
+def _check_is_whole(directory: Path, files: tuple[str, ...], check_hashes: bool) -> None:
+    if (directory / RELEASE_FILE).exists():
+        release = read_release(directory)
+        if release.format not in (None, ONNX):
+            raise ReleaseError(
+                f"--model must be a published ONNX version, and {directory} holds a {release.format}; take its"
+                " neighbour in the folder onnx."
+            )
+        if release.format == ONNX:
+            check_files(directory, release, ONNX, hashes=check_hashes)
+    for name in files:
+        if not (directory / name).is_file():
+            raise ReleaseError(
+                f"The directory of a published ONNX version must hold {name}, and {directory} does not; copy it again."
+            )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ReleaseError(f"{path} must be a JSON object: {error}; copy it again.") from error
+    if not isinstance(value, dict):
+        raise ReleaseError(f"{path} must hold a JSON object, not {type(value).__name__}; copy it again.")
+    return value
+
+
+def _open_session(path: Path, output: str, num_threads: int | None) -> Any:
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as states
+
+    onnxruntime.set_default_logger_severity(_ONLY_ERRORS)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ONLY_ERRORS
+    if num_threads is not None:
+        options.intra_op_num_threads = num_threads
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except (
+        states.Fail,
+        states.InvalidArgument,
+        states.InvalidGraph,
+        states.InvalidProtobuf,
+        states.NoSuchFile,
+        states.NotImplemented,
+        states.RuntimeException,
+    ) as error:
+        reason = " ".join(str(error).split())
+        raise ReleaseError(f"{path} must be a whole ONNX model: {reason}; copy it again.") from error
+    names = [value.name for value in (*session.get_inputs(), *session.get_outputs())]
+    if names != ["input_values", output]:
+        raise ReleaseError(f"{path} must have the input input_values and the output {output}, not {', '.join(names)}.")
+    return session
