@@ -6,16 +6,18 @@ from tfx.types import artifact
 
 
 class Evaluation(artifact.Artifact):
-    """What WEREvaluator measured, and how it judged.
+    """What WEREvaluator or PretrainingEvaluator measured, and how it judged.
 
         <uri>/
-          metrics.json      error counts and rates by test split and slice, parity of the exports, digests
-          utterances.jsonl  a line for each utterance: id, split, speaker, gender, reference, hypotheses, errors
+          metrics.json      error counts and rates, or contrastive loss and use of the codes, by split; parity of the
+                            exports, digests
+          utterances.jsonl  a line for each utterance: id, split, speaker, gender, and its text and errors, or its loss
           gate.json         the verdict, and every check with threshold, measured value, interval and reason
           report.html       all of it for people to read, in one file
-          probes.npz        a few utterances with the logits and texts of the evaluated files, for the pushers
+          probes.npz        a few utterances with what the evaluated files made of them, for the pushers
 
-    Custom properties: `verdict`, `wer` (JSON, fraction by split), `model_digest`, `release_digest`.
+    Custom properties: `verdict`, `wer` (JSON, fraction by split) or `measures` (JSON, numbers by name and split),
+    `model_digest`, `release_digest`.
     """
 
     TYPE_NAME = "Evaluation"

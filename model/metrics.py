@@ -109,11 +109,28 @@ def rate_interval(counts: Sequence[Counts], speakers: Sequence[str], resamples: 
       resamples: How often to draw.
       seed: Of the draws.
     """
-    table = np.array([[one.errors, one.reference] for one in counts], np.float64)
-    blocks, unit = _blocks(table, speakers)
+    errors, references = [one.errors for one in counts], [one.reference for one in counts]
+    return ratio_interval(errors, references, speakers, resamples, seed)
+
+
+def ratio_interval(
+    values: Sequence[float], weights: Sequence[float], speakers: Sequence[str], resamples: int, seed: int
+) -> Interval:
+    """Returns the 95 % interval of the sum of `values` over that of `weights`, such as errors over words.
+
+    Args:
+      values: Of each utterance.
+      weights: Of each utterance.
+      speakers: Who spoke each; drawn as in `rate_interval`.
+      resamples: How often to draw.
+      seed: Of the draws.
+    """
+    blocks, unit = _blocks(
+        np.stack([np.asarray(values, np.float64), np.asarray(weights, np.float64)], axis=1), speakers
+    )
     drawn = _draw(blocks, resamples, seed)
-    rates = drawn[:, 0] / np.maximum(drawn[:, 1], 1.0)
-    low, high = np.percentile(rates, [2.5, 97.5])
+    ratios = drawn[:, 0] / np.maximum(drawn[:, 1], 1.0)
+    low, high = np.percentile(ratios, [2.5, 97.5])
     return Interval(float(low), float(high), unit)
 
 
@@ -122,7 +139,7 @@ class Difference:
     """How much a system differs from a baseline on the same utterances; above 0, the system is worse.
 
     Attributes:
-      value: Error rate of the system minus that of the baseline.
+      value: Error rate, or loss, of the system minus that of the baseline.
       interval: 95 % interval of it, from the paired bootstrap.
       probability_of_improvement: Share of the draws in which the system is better.
       smallest_detectable: A true difference of this size would be told from 0 in 80 % of such test sets.
@@ -146,9 +163,23 @@ def paired_difference(
       resamples: How often to draw.
       seed: Of the draws.
     """
-    table = np.array(
-        [[one.errors - other.errors, one.reference] for one, other in zip(counts, baseline, strict=True)], np.float64
-    )
+    changes = [one.errors - other.errors for one, other in zip(counts, baseline, strict=True)]
+    return paired_ratio_difference(changes, [one.reference for one in counts], speakers, resamples, seed)
+
+
+def paired_ratio_difference(
+    changes: Sequence[float], weights: Sequence[float], speakers: Sequence[str], resamples: int, seed: int
+) -> Difference:
+    """Compares two systems by what each utterance changes from the one to the other.
+
+    Args:
+      changes: Of each utterance: its value for the system minus that for the baseline.
+      weights: Of each utterance, the same for both.
+      speakers: Who spoke each; drawn as in `rate_interval`.
+      resamples: How often to draw.
+      seed: Of the draws.
+    """
+    table = np.stack([np.asarray(changes, np.float64), np.asarray(weights, np.float64)], axis=1)
     blocks, unit = _blocks(table, speakers)
     drawn = _draw(blocks, resamples, seed)
     differences = drawn[:, 0] / np.maximum(drawn[:, 1], 1.0)

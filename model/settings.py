@@ -103,6 +103,8 @@ def _from_plain(hint: Any, value: Any, path: str) -> Any:
         if value is None and type(None) in arguments:
             return None
         chosen = [argument for argument in arguments if argument is not type(None)]
+        if all(map(dataclasses.is_dataclass, chosen)):
+            return from_mapping(_with_fields(chosen, value), value, path)
         return _from_plain(chosen[0], value, path) if len(chosen) == 1 else value
     if origin is tuple:
         if not isinstance(value, list | tuple):
@@ -128,6 +130,12 @@ def _from_plain(hint: Any, value: Any, path: str) -> Any:
     if isinstance(hint, type) and (not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool)):
         raise ConfigurationError(f"{path} must be of type {hint.__name__}, not {value!r}.")
     return value
+
+
+def _with_fields(classes: list[Any], value: Any) -> Any:
+    """Returns the first of some dataclasses that has all fields that are given, else the first of all."""
+    given = set(value) if isinstance(value, Mapping) else set()
+    return next((cls for cls in classes if given <= {field.name for field in dataclasses.fields(cls)}), classes[0])
 
 
 def require(holds: bool, message: str) -> None:

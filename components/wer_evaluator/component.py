@@ -72,7 +72,7 @@ class WEREvaluator(base_beam_component.BaseBeamComponent):
                 example_anomalies=example_anomalies,
                 evaluation_settings=to_json(evaluation_settings),
                 gate_settings=to_json(gate_settings),
-                code_fingerprint=code_fingerprint("components.wer_evaluator", "model"),
+                code_fingerprint=code_fingerprint("components.wer_evaluator", "components.evaluation", "model"),
                 evaluation=types.Channel(type=Evaluation),
                 blessing=types.Channel(type=standard_artifacts.ModelBlessing),
             )

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-import io
 import json
-from pathlib import Path
 from typing import Any
 
-from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx import types
-from tfx.components.evaluator import constants
 from tfx.components.evaluator import executor as tfx_evaluator
 from tfx.types import artifact_utils
 
-from components.wer_evaluator.gate import Decision, decide
+from components.evaluation.blessing import bless, read_anomalies, write_evaluation
+from components.wer_evaluator.gate import decide
 from components.wer_evaluator.settings import EvaluationSettings, GateSettings
 from model.settings import from_json
-from model.storage import replacing, write_json
-
-_ANOMALIES_FILE = "SchemaDiff.pb"
 
 
 class Executor(tfx_evaluator.Executor):
@@ -74,75 +67,9 @@ class Executor(tfx_evaluator.Executor):
         decision = decide(metrics, from_json(GateSettings, exec_properties["gate_settings"]))
 
         evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
-        root = Path(evaluation.uri)
-        write_json(root / "metrics.json", metrics)
-        write_json(root / "gate.json", gate_mapping(decision, metrics))
-        _write_text(
-            root / "utterances.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in measured.rows)
-        )
-        _write_text(root / "report.html", render_report(decision, metrics, measured.rows))
-        _write_probes(root / "probes.npz", measured.probes)
+        report = render_report(decision, metrics, measured.rows)
+        write_evaluation(evaluation, decision, metrics, measured.rows, report, measured.probes)
         wer = {split: found["wer"] for split, found in metrics["splits"].items()}
-        evaluation.set_string_custom_property("verdict", decision.verdict)
         evaluation.set_string_custom_property("wer", json.dumps(wer))
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-        for artifact in (evaluation, blessing):
-            artifact.set_string_custom_property("model_digest", metrics["model_digest"])
-            artifact.set_string_custom_property("release_digest", metrics["release_digest"])
-        _bless(blessing, decision.verdict == "ACCEPT", release, baseline)
-
-
-def read_anomalies(artifacts: list[types.Artifact]) -> dict[str, list[str]] | None:
-    """Returns the anomalies that ExampleValidator found, by split; None where they cannot be read."""
-    if not artifacts:
-        return None
-    found: dict[str, list[str]] = {}
-    for artifact in artifacts:
-        for split in artifact_utils.decode_split_names(artifact.split_names):
-            path = Path(artifact.uri) / f"Split-{split}" / _ANOMALIES_FILE
-            if not path.is_file():
-                return None
-            anomalies = anomalies_pb2.Anomalies.FromString(path.read_bytes())
-            found[split] = [
-                f"{name}: {info.short_description}" for name, info in sorted(anomalies.anomaly_info.items())
-            ]
-    return found or None
-
-
-def gate_mapping(decision: Decision, metrics: dict[str, Any]) -> dict[str, Any]:
-    """Returns the content of `gate.json`."""
-    return {
-        "format_version": 1,
-        "verdict": decision.verdict,
-        "reasons": list(decision.reasons),
-        "checks": [dataclasses.asdict(check) for check in decision.checks],
-        "model_digest": metrics["model_digest"],
-        "release_digest": metrics["release_digest"],
-    }
-
-
-def _bless(blessing: types.Artifact, blessed: bool, release: types.Artifact, baseline: types.Artifact | None) -> None:
-    name = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
-    _write_text(Path(blessing.uri) / name, "")
-    blessing.set_int_custom_property(
-        constants.ARTIFACT_PROPERTY_BLESSED_KEY, constants.BLESSED_VALUE if blessed else constants.NOT_BLESSED_VALUE
-    )
-    blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, release.uri)
-    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, release.id)
-    if baseline is not None:
-        blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, baseline.uri)
-        blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, baseline.id)
-
-
-def _write_text(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def _write_probes(path: Path, probes: dict[str, Any]) -> None:
-    import numpy as np
-
-    content = io.BytesIO()
-    np.savez(content, **probes)
-    with replacing(path) as temporary:
-        temporary.write_bytes(content.getvalue())
+        bless(blessing, decision, metrics, release, baseline)

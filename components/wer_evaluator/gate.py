@@ -5,58 +5,11 @@ What is missing, is no number or cannot be read fails the check that needs it.
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
+from components.evaluation.gate import Check, Decision, check_anomalies, check_comparable, decision_of, is_number
 from components.wer_evaluator.settings import GateSettings
-
-Outcome = Literal["PASS", "FAIL", "REVIEW", "NOT APPLICABLE"]
-Verdict = Literal["ACCEPT", "REJECT", "NEEDS_REVIEW"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Check:
-    """One rule of the gate.
-
-    Attributes:
-      name: What is checked, such as `max_wer/test-clean`.
-      verdict: `FAIL` rejects the model; `REVIEW` leaves it to a person.
-      reason: A sentence.
-      threshold: What was asked for, if it is a number.
-      measured: What was measured, if it is a number.
-      interval: 95 % interval of what was measured, where there is one.
-    """
-
-    name: str
-    verdict: Outcome
-    reason: str
-    threshold: float | None = None
-    measured: float | None = None
-    interval: tuple[float, float] | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Decision:
-    """What becomes of a model.
-
-    Attributes:
-      verdict: `ACCEPT`, `REJECT` or `NEEDS_REVIEW`.
-      checks: Every check, in a fixed order.
-    """
-
-    verdict: Verdict
-    checks: tuple[Check, ...]
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """The reasons of the checks that decided: those that failed, else those that ask for a review."""
-        for outcome in ("FAIL", "REVIEW"):
-            reasons = tuple(check.reason for check in self.checks if check.verdict == outcome)
-            if reasons:
-                return reasons
-        return tuple(check.reason for check in self.checks if check.name.startswith(("max_wer/", "baseline")))
 
 
 def decide(metrics: Mapping[str, Any], settings: GateSettings) -> Decision:
@@ -66,29 +19,12 @@ def decide(metrics: Mapping[str, Any], settings: GateSettings) -> Decision:
       metrics: What `metrics.json` holds: `expected_splits`, `splits`, `exports`, `anomalies` and `baseline`.
       settings: What is asked for.
     """
-    checks = tuple(
-        check for rule in (_data, _splits, _ceilings, _comparison, _exports) for check in rule(metrics, settings)
-    )
-    outcomes = {check.verdict for check in checks}
-    if "FAIL" in outcomes or "PASS" not in outcomes:
-        return Decision("REJECT", checks)
-    return Decision("NEEDS_REVIEW" if "REVIEW" in outcomes else "ACCEPT", checks)
+    checks = (check for rule in (_data, _splits, _ceilings, _comparison, _exports) for check in rule(metrics, settings))
+    return decision_of(checks, headlines=("max_wer/", "baseline"))
 
 
 def _data(metrics: Mapping[str, Any], settings: GateSettings) -> Iterator[Check]:
-    anomalies = metrics.get("anomalies")
-    if anomalies is None:
-        yield Check("data_anomalies", "FAIL", "The anomalies that ExampleValidator found could not be read.")
-        return
-    found = [f"{split}: {feature}" for split, features in anomalies.items() for feature in features]
-    if not found:
-        yield Check("data_anomalies", "PASS", "ExampleValidator found no anomaly in the data.", 0, 0)
-    elif settings.allow_data_anomalies:
-        reason = f"ExampleValidator found anomalies ({', '.join(found)}), which the configuration allows."
-        yield Check("data_anomalies", "PASS", reason, None, len(found))
-    else:
-        reason = f"ExampleValidator found anomalies in the data: {', '.join(found)}."
-        yield Check("data_anomalies", "FAIL", reason, 0, len(found))
+    yield check_anomalies(metrics, settings.allow_data_anomalies)
 
 
 def _splits(metrics: Mapping[str, Any], settings: GateSettings) -> Iterator[Check]:
@@ -128,7 +64,7 @@ def _ceilings(metrics: Mapping[str, Any], settings: GateSettings) -> Iterator[Ch
         name = f"max_wer/{split}"
         measured = metrics.get("splits", {}).get(split, {})
         wer = measured.get("wer")
-        if not _is_number(wer):
+        if not is_number(wer):
             yield Check(name, "FAIL", f"The WER of {split} must be a number, and is {wer}.", settings.max_wer)
             continue
         interval = measured.get("interval")
@@ -145,26 +81,15 @@ def _comparison(metrics: Mapping[str, Any], settings: GateSettings) -> Iterator[
     if settings.max_wer_increase is None:
         return
     limit = settings.max_wer_increase
-    baseline = metrics.get("baseline")
-    if baseline is None:
-        if settings.first_run == "accept":
-            reason = "There is no blessed model to compare with yet; the configuration accepts a first one."
-            yield Check("baseline", "NOT APPLICABLE", reason, limit)
-        else:
-            reason = "There is no blessed model to compare with yet; the configuration leaves a first one to a person."
-            yield Check("baseline", "REVIEW", reason, limit)
+    nothing = check_comparable(metrics, limit, settings.first_run)
+    if nothing is not None:
+        yield nothing
         return
-    if baseline.get("error"):
-        yield Check("baseline", "FAIL", f"The latest blessed model could not be measured: {baseline['error']}", limit)
-        return
-    if baseline.get("same"):
-        reason = "There is nothing to compare: the latest blessed model is this very model."
-        yield Check("baseline", "NOT APPLICABLE", reason, limit)
-        return
+    baseline = metrics["baseline"]
     for split in metrics.get("expected_splits") or ():
         name = f"baseline/{split}"
         found = baseline.get("splits", {}).get(split, {}).get("difference")
-        if found is None or not _is_number(found["value"]):
+        if found is None or not is_number(found["value"]):
             reason = f"The latest blessed model must be compared on {split}, and was not."
             yield Check(name, "FAIL", reason, limit)
             continue
@@ -187,7 +112,7 @@ def _exports(metrics: Mapping[str, Any], settings: GateSettings) -> Iterator[Che
         return
     agreement = onnx.get("text_agreement")
     least = settings.min_export_text_agreement
-    if not _is_number(agreement):
+    if not is_number(agreement):
         yield Check("onnx_text", "FAIL", f"The share of equal texts must be a number, and is {agreement}.", least)
     else:
         reason = (
@@ -197,15 +122,11 @@ def _exports(metrics: Mapping[str, Any], settings: GateSettings) -> Iterator[Che
         yield Check("onnx_text", "PASS" if agreement >= least else "FAIL", reason, least, agreement)
     difference = onnx.get("largest_logit_difference")
     most = settings.max_export_logit_difference
-    if not _is_number(difference):
+    if not is_number(difference):
         yield Check("onnx_logits", "FAIL", f"The difference of logits must be a number, and is {difference}.", most)
     else:
         reason = f"The logits of the ONNX file differ by {difference:.2g} at most; {most:g} is allowed."
         yield Check("onnx_logits", "PASS" if difference <= most else "FAIL", reason, most, difference)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _percent(fraction: float) -> str:

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from components.evaluation.examples import read_info, read_split, spread_by_length
 from components.wer_evaluator.inference import Heard, hear_onnx, hear_saved_model
 from components.wer_evaluator.settings import EvaluationSettings
 from model.audio import to_float
 from model.errors import ReleaseError
-from model.examples import Utterance, read_utterances
-from model.export.release import FORMATS, Release, check_files, read_release
+from model.examples import Utterance
+from model.export.release import Release, read_whole_release
 from model.metrics import (
     Counts,
     count_character_errors,
@@ -23,9 +24,6 @@ from model.metrics import (
     rate_interval,
     total,
 )
-from model.storage import read_json
-
-INFO_FILE = "dataset_info.json"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -41,18 +39,6 @@ class Measured:
     metrics: dict[str, Any]
     rows: list[dict[str, Any]]
     probes: dict[str, np.ndarray[Any, Any]]
-
-
-def checked_release(directory: str | Path) -> Release:
-    """Reads the description of a release and checks that its files are those that it names.
-
-    Raises:
-      ReleaseError: the description is missing, or a file is not what was exported.
-    """
-    release = read_release(directory)
-    for format_ in FORMATS:
-        check_files(Path(directory) / format_, release, format_, hashes=True)
-    return release
 
 
 def measure(
@@ -74,13 +60,10 @@ def measure(
     Raises:
       ReleaseError: the candidate is not what ReleaseExporter wrote.
     """
-    release = checked_release(release_dir)
+    release = read_whole_release(release_dir)
     chosen = list(settings.splits) or sorted(name for name in split_names if name.startswith("test"))
-    info = _info(Path(examples_dir))
-    by_split = {
-        split: list(read_utterances(str(path) for path in sorted((Path(examples_dir) / f"Split-{split}").glob("*"))))
-        for split in chosen
-    }
+    info = read_info(examples_dir)
+    by_split = {split: read_split(examples_dir, split) for split in chosen}
     utterances = [utterance for split in chosen for utterance in by_split[split]]
     splits_of = [split for split in chosen for _ in by_split[split]]
     heard = hear_saved_model(Path(release_dir) / "saved_model", utterances, settings.batch_samples, "SavedModel")
@@ -129,11 +112,6 @@ def measure(
     }
     probes = _probes(utterances, heard, heard_onnx, settings.num_probes)
     return Measured(metrics, rows, probes)
-
-
-def _info(examples_dir: Path) -> Mapping[str, Any]:
-    path = examples_dir / INFO_FILE
-    return read_json(path) if path.is_file() else {}
 
 
 def _split_metrics(
@@ -202,7 +180,7 @@ def _baseline(
     if baseline_dir is None:
         return None
     try:
-        other = checked_release(baseline_dir)
+        other = read_whole_release(baseline_dir)
         digests = {"model_digest": other.model_digest, "release_digest": other.release_digest}
         if other.model_digest == release.model_digest:
             return {**digests, "same": True, "error": None, "splits": {}}
@@ -234,8 +212,7 @@ def _probes(
     utterances: Sequence[Utterance], heard: Sequence[Heard], heard_onnx: Sequence[Heard], count: int
 ) -> dict[str, np.ndarray[Any, Any]]:
     """Returns a few utterances, spread over the range of lengths, with what the evaluated files made of them."""
-    order = sorted(range(len(utterances)), key=lambda index: len(utterances[index].samples))
-    chosen = sorted({order[round(place)] for place in np.linspace(0, len(order) - 1, min(count, len(order)))})
+    chosen = spread_by_length(utterances, count)
     probes: dict[str, np.ndarray[Any, Any]] = {}
     for number, index in enumerate(chosen):
         probes[f"waveform_{number}"] = to_float(utterances[index].samples)

@@ -103,6 +103,18 @@ def read_release(directory: str | os.PathLike[str]) -> Release:
     return release
 
 
+def read_whole_release(directory: str | os.PathLike[str]) -> Release:
+    """Reads the description of a release and checks that its files are those that it names.
+
+    Raises:
+      ReleaseError: the description is missing, or a file is not what was exported.
+    """
+    release = read_release(directory)
+    for format_ in FORMATS:
+        check_files(Path(directory) / format_, release, format_, hashes=True)
+    return release
+
+
 def check_files(directory: str | Path, release: Release, format_: Format, hashes: bool) -> None:
     """Checks that a folder holds every file of one format.
 

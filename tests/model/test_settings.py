@@ -34,6 +34,26 @@ def test_they_come_back_as_they_were():
     assert digest(settings) != digest(dataclasses.replace(settings, steps=4))
 
 
+@dataclasses.dataclass(frozen=True)
+class Other:
+    weight: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Either:
+    part: Inner | Other
+    more: Other | None = None
+
+
+def test_one_of_two_kinds_is_known_by_its_fields():
+    for settings in (Either(Inner(2.0)), Either(Other(3.0), Other(4.0))):
+        assert from_json(Either, to_json(settings)) == settings
+    with pytest.raises(ConfigurationError, match="part has no field 'height'; its fields are rate, names"):
+        from_mapping(Either, {"part": {"height": 1.0}})
+    with pytest.raises(ConfigurationError, match="part must be a mapping of fields, not 5"):
+        from_mapping(Either, {"part": 5})
+
+
 def test_a_whole_number_may_stand_for_a_float():
     assert from_mapping(Outer, {"steps": 1, "inner": {"rate": 2}}).inner.rate == 2.0
 

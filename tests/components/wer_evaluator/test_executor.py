@@ -11,7 +11,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.artifacts import Evaluation
-from components.wer_evaluator.executor import Executor, read_anomalies
+from components.wer_evaluator.executor import Executor
 from components.wer_evaluator.settings import EvaluationSettings, GateSettings
 from model import load_model
 from model.audio import normalise, to_float
@@ -200,15 +200,3 @@ def test_a_lost_utterance_rejects(tmp_path, releases, examples, anomalies):
     assert read(evaluation, "gate.json")["reasons"] == [
         "test-a must have 7 utterances and 18 words as ingest said, and 6 and 18 were measured."
     ]
-
-
-def test_anomalies_are_read_by_split_or_not_at_all(anomalies):
-    assert read_anomalies([anomalies]) == {"train": [], "test-a": []}
-    found = anomalies_pb2.Anomalies()
-    found.anomaly_info["gender"].short_description = "Unexpected string values"
-    path = Path(anomalies.uri) / "Split-train" / "SchemaDiff.pb"
-    path.write_bytes(found.SerializeToString())
-    assert read_anomalies([anomalies]) == {"train": ["gender: Unexpected string values"], "test-a": []}
-    path.unlink()
-    assert read_anomalies([anomalies]) is None
-    assert read_anomalies([]) is None

@@ -1,0 +1,1 @@
+"""What evaluators share: the form of a decision, the blessing, the page of a report, the examples."""

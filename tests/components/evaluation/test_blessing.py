@@ -1,0 +1,60 @@
+"""What an evaluator reads of ExampleValidator, and the form of a blessing."""
+
+from pathlib import Path
+
+import pytest
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx.types import artifact_utils, standard_artifacts
+
+from components.evaluation.blessing import bless, read_anomalies
+from components.evaluation.gate import Check, decision_of
+
+METRICS = {"model_digest": "5" * 64, "release_digest": "6" * 64}
+
+
+@pytest.fixture
+def anomalies(tmp_path):
+    made = standard_artifacts.ExampleAnomalies()
+    made.uri = str(tmp_path)
+    made.split_names = artifact_utils.encode_split_names(["train", "test-a"])
+    for split in ("train", "test-a"):
+        (tmp_path / f"Split-{split}").mkdir(parents=True)
+        (tmp_path / f"Split-{split}" / "SchemaDiff.pb").write_bytes(anomalies_pb2.Anomalies().SerializeToString())
+    return made
+
+
+def test_anomalies_are_read_by_split_or_not_at_all(anomalies):
+    assert read_anomalies([anomalies]) == {"train": [], "test-a": []}
+    found = anomalies_pb2.Anomalies()
+    found.anomaly_info["gender"].short_description = "Unexpected string values"
+    path = Path(anomalies.uri) / "Split-train" / "SchemaDiff.pb"
+    path.write_bytes(found.SerializeToString())
+    assert read_anomalies([anomalies]) == {"train": ["gender: Unexpected string values"], "test-a": []}
+    path.unlink()
+    assert read_anomalies([anomalies]) is None
+    assert read_anomalies([]) is None
+
+
+@pytest.mark.parametrize(("verdict", "blessed", "file"), [("PASS", 1, "BLESSED"), ("REVIEW", 0, "NOT_BLESSED")])
+def test_only_what_is_accepted_is_blessed(tmp_path, verdict, blessed, file):
+    blessing, release = standard_artifacts.ModelBlessing(), standard_artifacts.Model()
+    blessing.uri, release.uri, release.id = str(tmp_path), "a/release", 7
+    checks = [Check("loss", "PASS", "It is low."), Check("other", verdict, "A person said so.")]
+    bless(blessing, decision_of(checks, ("loss",)), METRICS, release, None)
+    assert blessing.get_int_custom_property("blessed") == blessed
+    assert blessing.get_string_custom_property("current_model") == "a/release"
+    assert blessing.get_int_custom_property("current_model_id") == 7
+    assert blessing.get_string_custom_property("release_digest") == "6" * 64
+    assert [path.name for path in Path(tmp_path).iterdir()] == [file]
+
+
+def test_where_no_check_passes_there_is_no_model():
+    assert decision_of([], ()).verdict == "REJECT"
+    assert decision_of([Check("baseline", "NOT APPLICABLE", "There is none.")], ()).verdict == "REJECT"
+
+
+def test_the_reasons_are_those_of_the_checks_that_decided():
+    checks = [Check("a/x", "PASS", "Good."), Check("b", "PASS", "Also good."), Check("c", "REVIEW", "Look.")]
+    assert decision_of(checks, ("a/",)).reasons == ("Look.",)
+    assert decision_of(checks[:2], ("a/",)).reasons == ("Good.",)
+    assert decision_of([*checks, Check("d", "FAIL", "Bad.")], ("a/",)).reasons == ("Bad.",)

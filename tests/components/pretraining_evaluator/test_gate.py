@@ -1,0 +1,169 @@
+"""The decision about a pre-trained model, case by case."""
+
+import math
+
+import pytest
+
+from components.pretraining_evaluator.gate import decide
+from components.pretraining_evaluator.settings import PretrainingEvaluationSettings, PretrainingGateSettings
+from model.errors import ConfigurationError
+
+SETTINGS = PretrainingGateSettings(
+    max_contrastive_loss=2.0, min_code_perplexity=50, max_contrastive_loss_increase=0.05
+)  # fmt: skip
+
+
+def measurements(split=None, **changes):
+    validation = {
+        "utterances": 10, "samples": 160_000, "masked_frames": 250, "contrastive_loss": 1.5,
+        "interval": {"low": 1.4, "high": 1.6, "unit": "speaker"}, "code_perplexity": 90.0, "codes": 128,
+        "promised": {"utterances": 10, "samples": 160_000}, **(split or {}),
+    }  # fmt: skip
+    exports = {name: {"utterances": 10, "largest_difference": 1e-6} for name in ("saved_model", "onnx")}
+    metrics = {
+        "expected_splits": ["validation"],
+        "splits": {"validation": validation},
+        "exports": exports,
+        "anomalies": {"train": [], "validation": []},
+        "baseline": compared(0.01),
+    }
+    return {**metrics, **changes}
+
+
+def compared(value):
+    difference = {
+        "value": value,
+        "interval": {"low": value - 0.02, "high": value + 0.02, "unit": "speaker"},
+        "probability_of_improvement": 0.4,
+        "smallest_detectable": 0.03,
+    }
+    return {"same": False, "error": None, "splits": {"validation": {"difference": difference}}}
+
+
+def outcomes(decision):
+    return {check.name: check.verdict for check in decision.checks}
+
+
+def test_what_holds_everywhere_is_accepted():
+    decision = decide(measurements(), SETTINGS)
+    assert decision.verdict == "ACCEPT"
+    assert outcomes(decision) == dict.fromkeys(
+        [
+            "data_anomalies", "complete/validation", "max_contrastive_loss/validation",
+            "min_code_perplexity/validation", "baseline/validation", "saved_model_hidden_states", "onnx_hidden_states",
+        ],
+        "PASS",
+    )  # fmt: skip
+    assert decision.reasons == (
+        "The contrastive loss of validation is 1.500 nats, within the ceiling of 2.",
+        "On validation the model uses codes with a perplexity of 90.0 of 128, at or above the floor of 50.",
+        "On validation the contrastive loss is 0.010 nats above that of the latest blessed model; 0.05 above is"
+        " allowed. This split can tell differences from 0.030 up.",
+    )
+    (loss,) = [check for check in decision.checks if check.name.startswith("max_contrastive_loss/")]
+    assert (loss.threshold, loss.measured, loss.interval) == (2.0, 1.5, (1.4, 1.6))
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "reason"),
+    [
+        (
+            {"split": {"contrastive_loss": 2.001}},
+            "max_contrastive_loss/validation",
+            "2.001 nats, above the ceiling of 2",
+        ),
+        ({"split": {"contrastive_loss": math.nan}}, "max_contrastive_loss/validation", "must be a number, and is nan"),
+        ({"split": {"contrastive_loss": None}}, "max_contrastive_loss/validation", "must be a number, and is None"),
+        ({"split": {"code_perplexity": 49.9}}, "min_code_perplexity/validation", "49.9 of 128, below the floor of 50"),
+        ({"split": {"code_perplexity": math.nan}}, "min_code_perplexity/validation", "must be a number, and is nan"),
+        ({"split": {"promised": None}}, "complete/validation", "no count of utterances from ingest"),
+        (
+            {"split": {"utterances": 9}},
+            "complete/validation",
+            "must have 10 utterances and 160000 samples as ingest said",
+        ),
+        ({"split": {"samples": 1}}, "complete/validation", "and 10 and 1 were measured"),
+        ({"split": {"masked_frames": 0}}, "complete/validation", "its utterances are all too short"),
+        ({"splits": {}}, "complete/validation", "must be measured, and was not"),
+        ({"expected_splits": []}, "splits", "There must be a split to measure"),
+        ({"anomalies": None}, "data_anomalies", "could not be read"),
+        ({"anomalies": {"train": ["gender: odd"]}}, "data_anomalies", "train: gender: odd"),
+        ({"baseline": compared(0.051)}, "baseline/validation", "0.051 nats above"),
+        ({"baseline": compared(math.nan)}, "baseline/validation", "must be compared on validation, and was not"),
+        ({"baseline": {"error": "It is gone."}}, "baseline", "could not be measured: It is gone."),
+        ({"baseline": {"same": False, "error": None, "splits": {}}}, "baseline/validation", "must be compared on"),
+        ({"exports": {}}, "saved_model_hidden_states", "must be compared with the model's, and the difference is None"),
+        (
+            {"exports": {"saved_model": {"utterances": 1, "largest_difference": math.inf}}},
+            "saved_model_hidden_states",
+            "the difference is inf",
+        ),
+        (
+            {
+                "exports": {
+                    "saved_model": {"utterances": 1, "largest_difference": 0.0},
+                    "onnx": {"utterances": 1, "largest_difference": 0.0011},
+                }
+            },
+            "onnx_hidden_states",
+            "differ from the model's by 0.0011 at most in 1 utterances; 0.001 is allowed",
+        ),
+    ],
+)
+def test_what_fails_rejects_and_says_why(changes, name, reason):
+    decision = decide(measurements(**changes), SETTINGS)
+    assert decision.verdict == "REJECT"
+    assert outcomes(decision)[name] == "FAIL"
+    assert any(reason in told for told in decision.reasons), decision.reasons
+
+
+@pytest.mark.parametrize(
+    ("first_run", "verdict", "outcome"), [("accept", "ACCEPT", "NOT APPLICABLE"), ("review", "NEEDS_REVIEW", "REVIEW")]
+)
+def test_a_first_model_is_what_the_configuration_says(first_run, verdict, outcome):
+    settings = PretrainingGateSettings(max_contrastive_loss=2.0, max_contrastive_loss_increase=0.1, first_run=first_run)
+    decision = decide(measurements(baseline=None), settings)
+    assert (decision.verdict, outcomes(decision)["baseline"]) == (verdict, outcome)
+
+
+def test_too_few_utterances_reject():
+    settings = PretrainingGateSettings(max_contrastive_loss=2.0, min_utterances=11)
+    assert decide(measurements(), settings).reasons == ("validation must have 11 utterances at least, and has 10.",)
+
+
+def test_the_very_same_model_is_not_compared():
+    decision = decide(measurements(baseline={"same": True, "error": None, "splits": {}}), SETTINGS)
+    assert (decision.verdict, outcomes(decision)["baseline"]) == ("ACCEPT", "NOT APPLICABLE")
+
+
+@pytest.mark.parametrize(
+    ("cls", "fields", "message"),
+    [
+        (PretrainingGateSettings, {}, "gate must hold a threshold, max_contrastive_loss or"),
+        (PretrainingGateSettings, {"max_contrastive_loss": -1.0}, r"gate.max_contrastive_loss must be 0 nats or more"),
+        (
+            PretrainingGateSettings,
+            {"max_contrastive_loss": 1.0, "min_code_perplexity": -1.0},
+            "gate.min_code_perplexity must be 0 or more, not -1.0",
+        ),
+        (
+            PretrainingGateSettings,
+            {"max_contrastive_loss": 1.0, "max_export_difference": 0.0},
+            "gate.max_export_difference must be above 0, not 0.0",
+        ),
+        (
+            PretrainingGateSettings,
+            {"max_contrastive_loss": 1.0, "first_run": "no"},
+            "gate.first_run must be 'accept' or 'review', not 'no'",
+        ),
+        (PretrainingEvaluationSettings, {"split": ""}, "evaluation.split must name a split"),
+        (PretrainingEvaluationSettings, {"mask_time_prob": 1.0}, r"mask_time_prob must be in \(0, 1\), not 1.0"),
+        (PretrainingEvaluationSettings, {"num_negatives": 0}, "evaluation.num_negatives must be at least 1, not 0"),
+        (PretrainingEvaluationSettings, {"num_probes": 41}, "parity_utterances at most, of which they are a part: 40"),
+        (PretrainingEvaluationSettings, {"bootstrap_resamples": 9}, "bootstrap_resamples must be at least 100, not 9"),
+        (PretrainingEvaluationSettings, {"seed": -1}, "evaluation.seed must be in"),
+    ],
+)
+def test_impossible_settings_are_refused(cls, fields, message):
+    with pytest.raises(ConfigurationError, match=message):
+        cls(**fields)
