@@ -110,15 +110,15 @@ def run(
         str | None,
         typer.Option(
             help="'synthetic'; subsets of LibriSpeech, such as train-clean-100,test-clean, which are downloaded; a"
-            " directory in its layout; an archive; or a manifest of own recordings (.tsv, .jsonl). Default: the"
-            " configuration's."
+            " directory in its layout; an archive; a manifest of own recordings (.tsv, .jsonl); or, to pre-train, a"
+            " folder of recordings. Default: the configuration's."
         ),
     ] = None,
     checkpoint: Annotated[
         str | None,
         typer.Option(
-            help="'tiny', or a published checkpoint: a directory, a file of weights, or hf://owner/name\\[@revision];"
-            " default: the configuration's."
+            help="'tiny', or a published checkpoint, pre-trained or fine-tuned: a directory, a file of weights, or"
+            " hf://owner/name\\[@revision]; default: the configuration's."
         ),
     ] = None,
     language: LanguageOption = None,
@@ -141,7 +141,7 @@ def run(
     """Run the pipeline: corpus and checkpoint in, evaluated, gated and released models out."""
     _require("run", "pipeline", "tfx")
     from pipeline.config import load_config
-    from pipeline.nodes import NODE_IDS
+    from pipeline.nodes import node_ids
     from pipeline.partial_run import require_nodes
     from pipeline.record import RunRequest, given_options
     from pipeline.sources import with_absolute_sources
@@ -149,8 +149,9 @@ def run(
 
     if resume and (from_ is not None or to is not None):
         raise UsageError("--resume finds out by itself where to begin and to end; leave out --from and --to.")
-    require_nodes(NODE_IDS, from_=from_, to=to)
-    chosen = with_absolute_sources(load_config(config).with_sources(corpus, checkpoint, language))
+    chosen = load_config(config).with_sources(corpus, checkpoint, language)
+    require_nodes(node_ids(chosen.train.task), from_=from_, to=to)
+    chosen = with_absolute_sources(chosen)
     options = given_options(
         config=None if config == DEFAULT_CONFIG else config,
         corpus=corpus,

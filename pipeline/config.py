@@ -16,16 +16,21 @@ from beam_jobs.librispeech.obtain import named_subsets
 from beam_jobs.librispeech.settings import IngestSettings
 from beam_jobs.synthetic_corpus.settings import SyntheticCorpusSettings
 from components.checkpoint_converter.settings import RANDOM, CheckpointSettings
+from components.pretraining_evaluator.settings import PretrainingEvaluationSettings, PretrainingGateSettings
 from components.release_exporter.settings import ReleaseSettings
 from components.wer_evaluator.settings import EvaluationSettings, GateSettings
 from model.errors import ConfigurationError
 from model.settings import require
-from model.training.settings import TrainingSettings
+from model.training.settings import Task, TrainingSettings
 
 CONFIGS_DIRECTORY = Path(__file__).parent / "configs"
 SYNTHETIC = "synthetic"
 TINY = "tiny"
 
+_SETTINGS_BY_TASK: dict[str, dict[Task, type]] = {
+    "gate": {"ctc": GateSettings, "pretraining": PretrainingGateSettings},
+    "evaluation": {"ctc": EvaluationSettings, "pretraining": PretrainingEvaluationSettings},
+}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -35,7 +40,8 @@ class CorpusConfig:
 
     Attributes:
       source: `synthetic`; subsets of LibriSpeech by name, which are downloaded; a directory in its layout; an archive;
-        or a manifest of own recordings. `--corpus` takes its place.
+        a manifest of own recordings; or, where no transcripts are asked for, a folder of them. `--corpus` takes its
+        place.
       synthetic: How the synthetic corpus is made.
     """
 
@@ -67,20 +73,22 @@ class PipelineConfig:
       name: The configuration's name; with the corpus's it names the pipeline, within which models are compared.
       corpus: The recorded speech.
       train: How the model is trained.
-      gate: What a model must reach to be released.
+      gate: What a model must reach to be released; `PretrainingGateSettings` where the task is pre-training.
       checkpoint: What training starts from; `--checkpoint` and `--language` take the place of its fields.
       ingest: How the corpus becomes records.
-      evaluation: What is measured.
+      evaluation: What is measured; `PretrainingEvaluationSettings` where the task is pre-training.
       release: What is exported.
     """
 
     name: str
     train: TrainingSettings
-    gate: GateSettings
+    gate: GateSettings | PretrainingGateSettings
     corpus: CorpusConfig = dataclasses.field(default_factory=CorpusConfig)
     checkpoint: CheckpointSettings = dataclasses.field(default_factory=CheckpointSettings)
     ingest: IngestSettings = dataclasses.field(default_factory=IngestSettings)
-    evaluation: EvaluationSettings = dataclasses.field(default_factory=EvaluationSettings)
+    evaluation: EvaluationSettings | PretrainingEvaluationSettings = dataclasses.field(
+        default_factory=EvaluationSettings
+    )
     release: ReleaseSettings = dataclasses.field(default_factory=ReleaseSettings)
 
     def __post_init__(self) -> None:
@@ -97,6 +105,12 @@ class PipelineConfig:
             self.ingest.needs_transcripts or self.train.task == "pretraining",
             "ingest.transcripts must be 'required' with train.task 'ctc', which learns them, not 'none'.",
         )
+        for name, classes in _SETTINGS_BY_TASK.items():
+            wanted, given = classes[self.train.task], type(getattr(self, name))
+            require(
+                given is wanted,
+                f"{name} must be {wanted.__name__}(…) with train.task {self.train.task!r}, not {given.__name__}(…).",
+            )
 
     @property
     def pipeline_name(self) -> str:

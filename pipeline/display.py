@@ -238,7 +238,7 @@ def _line(name: str, state: str, seconds: float | None) -> Text:
 
 
 def show_summary(console: Console, entry: RunEntry) -> None:
-    """Shows a finished run: nodes with their times, WER, verdict and reasons, releases and report."""
+    """Shows a finished run: nodes with their times, what was measured, verdict and reasons, releases and report."""
     console.print()
     console.print(_nodes_table(entry.nodes))
     show_gates(console, entry)
@@ -270,22 +270,13 @@ def _nodes_table(nodes: Iterable[NodeEntry]) -> Table:
 
 
 def show_gates(console: Console, entry: RunEntry) -> None:
-    """Shows WER by subset, the verdict with each check and its reason, and where releases and report lie."""
+    """Shows WER or loss by split, the verdict with each check and its reason, and where releases and report lie."""
     if entry.verdict is None:
         console.print()
         console.print("[dim]Nothing was evaluated in this run, so there is no verdict.[/dim]")
         return
     console.print()
-    wer = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    wer.add_column("  Word error rate", no_wrap=True)
-    wer.add_column("", justify="right", no_wrap=True)
-    wer.add_column("", no_wrap=True)
-    intervals = {gate["name"]: gate.get("interval") for gate in entry.gates}
-    for split, fraction in entry.wer.items():
-        interval = intervals.get(f"max_wer/{split}")
-        between = f"95 % interval {format_percent(interval[0])} to {format_percent(interval[1])}" if interval else ""
-        wer.add_row(f"  {split}", Text(format_percent(fraction), style="bold"), Text(between, style="dim"))
-    console.print(wer)
+    console.print(_measures_table(entry))
     console.print()
     word = _VERDICT_WORDS.get(entry.verdict, entry.verdict)
     console.print(Text.assemble("  ", (f" {word} ", f"{VERDICT_STYLES.get(entry.verdict, 'bold')} reverse")))
@@ -303,7 +294,7 @@ def show_gates(console: Console, entry: RunEntry) -> None:
     places = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
     places.add_column(no_wrap=True)
     places.add_column(overflow="fold")
-    for name, title in (("saved_model", "SavedModel"), ("onnx", "ONNX")):
+    for name, title in (("saved_model", "SavedModel"), ("onnx", "ONNX"), ("checkpoint", "Checkpoint")):
         release = entry.releases.get(name)
         if release is not None:
             note = "published by this run" if release.pushed else "published before"
@@ -315,11 +306,44 @@ def show_gates(console: Console, entry: RunEntry) -> None:
     console.print(places)
 
 
+def _measures_table(entry: RunEntry) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    table.add_column("  Word error rate" if entry.wer else "  Contrastive loss", no_wrap=True)
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    intervals = {gate["name"]: gate.get("interval") for gate in entry.gates}
+    for split, fraction in entry.wer.items():
+        interval = intervals.get(f"max_wer/{split}")
+        between = f"95 % interval {format_percent(interval[0])} to {format_percent(interval[1])}" if interval else ""
+        table.add_row(f"  {split}", Text(format_percent(fraction), style="bold"), Text(between, style="dim"))
+    for split, values in entry.measures.items():
+        if split in entry.wer:
+            continue
+        interval = intervals.get(f"max_contrastive_loss/{split}")
+        notes = [f"95 % interval {interval[0]:.3f} to {interval[1]:.3f}"] if interval else []
+        notes.append(f"accuracy {format_percent(values.get('accuracy'))}")
+        notes.append(f"perplexity of the codes {format_number(values.get('code_perplexity'), 1)}")
+        loss = f"{format_number(values.get('contrastive_loss'), 3)} nats"
+        table.add_row(f"  {split}", Text(loss, style="bold"), Text(", ".join(notes), style="dim"))
+    return table
+
+
+def _measured_in_brief(entry: RunEntry) -> str:
+    lines = [f"{subset} {format_percent(fraction)}" for subset, fraction in entry.wer.items()]
+    for split, values in entry.measures.items():
+        if split not in entry.wer:
+            lines.append(f"{split} {format_number(values.get('contrastive_loss'), 3)} nats")
+    return "\n".join(lines)
+
+
 def show_runs(console: Console, entries: Iterable[RunEntry]) -> None:
     """Shows runs as a table, the newest first, and below it what cannot be read of them."""
     problems: list[str] = []
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    for title in ("Run", "Pipeline", "State", "Verdict", "WER", "Nodes", "Time"):
+    entries = list(entries)
+    of_backbones = any(set(entry.measures) - set(entry.wer) for entry in entries)
+    measured = "WER or loss" if of_backbones else "WER"
+    for title in ("Run", "Pipeline", "State", "Verdict", measured, "Nodes", "Time"):
         table.add_column(
             title, no_wrap=title in ("Run", "State", "Verdict"), justify="right" if title == "Time" else "left"
         )
@@ -331,7 +355,7 @@ def show_runs(console: Console, entries: Iterable[RunEntry]) -> None:
             entry.pipeline,
             Text(entry.state.lower(), style=state_style),
             Text(_VERDICT_WORDS.get(verdict, verdict), style=VERDICT_STYLES.get(verdict, "")),
-            "\n".join(f"{subset} {format_percent(fraction)}" for subset, fraction in entry.wer.items()),
+            _measured_in_brief(entry),
             _how_far(entry),
             format_seconds(entry.record.seconds),
         )
@@ -385,6 +409,11 @@ def display_path(path: str | Path) -> str:
         return str(absolute.relative_to(Path.cwd()))
     except ValueError:
         return str(absolute)
+
+
+def format_number(value: float | None, decimals: int) -> str:
+    """Returns a number with so many decimals; `no number` for None."""
+    return "no number" if value is None else f"{value:.{decimals}f}"
 
 
 def format_percent(fraction: float | None) -> str:

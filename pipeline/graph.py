@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 from tfx import v1 as tfx
 from tfx.orchestration import metadata
@@ -14,6 +15,7 @@ from components.code_fingerprint import code_fingerprint
 from components.hub_pusher import HubPusher
 from components.librispeech_example_gen import LibriSpeechExampleGen
 from components.onnx_pusher import OnnxPusher
+from components.pretraining_evaluator import PretrainingEvaluator
 from components.release_exporter import ReleaseExporter
 from components.transform.statistics import stats_options
 from components.wer_evaluator import WEREvaluator
@@ -60,7 +62,11 @@ class RunInputs:
 
 
 def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeline:
-    """Returns the pipeline of a configuration. It reads no file and no environment."""
+    """Returns the pipeline of a configuration. It reads no file and no environment.
+
+    It is the same for both tasks of training, but for the evaluator: what is pre-trained is judged by its contrastive
+    loss on the validation split.
+    """
     vocabulary = dict(inputs.vocabulary)
     example_gen = LibriSpeechExampleGen(
         corpus_root=inputs.corpus_root,
@@ -118,14 +124,16 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeli
         model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
         model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
     ).with_id("LatestBlessedModel")
-    evaluator = WEREvaluator(
-        examples=examples,
-        model=release,
-        baseline_model=baseline.outputs["model"],
-        example_anomalies=example_validator.outputs["anomalies"],
-        evaluation_settings=config.evaluation,
-        gate_settings=config.gate,
-    )
+    measured: dict[str, Any] = {
+        "examples": examples,
+        "model": release,
+        "baseline_model": baseline.outputs["model"],
+        "example_anomalies": example_validator.outputs["anomalies"],
+        "evaluation_settings": config.evaluation,
+        "gate_settings": config.gate,
+    }
+    is_pretraining = config.train.task == "pretraining"
+    evaluator = PretrainingEvaluator(**measured) if is_pretraining else WEREvaluator(**measured)
     judged = {
         "model": release,
         "model_blessing": evaluator.outputs["blessing"],

@@ -25,6 +25,8 @@ NodeState = Literal["COMPLETE", "CACHED", "FAILED", "RUNNING", "INTERRUPTED", "N
 FINISHED_STATES = frozenset({"COMPLETE", "CACHED"})
 UNREADABLE = "UNREADABLE"
 
+_MEASURES_OF_RECOGNISER = ("wer", "cer")
+_MEASURES_OF_BACKBONE = ("contrastive_loss", "accuracy", "code_perplexity", "codes")
 _EVALUATION_TYPE = "Evaluation"
 _PUSHED_MODEL_TYPE = "PushedModel"
 _PIPELINE_RUN_CONTEXT = "pipeline_run"
@@ -102,13 +104,14 @@ class RunEntry:
         is no record that can be read.
       nodes: In the order in which they run; empty where the graph was not built.
       verdict: ACCEPT, REJECT or NEEDS_REVIEW; None where nothing was evaluated.
-      wer: Word error rate by test split, as a fraction; None where it is no number.
+      wer: Word error rate by test split, as a fraction; None where it is no number. Empty of a pre-trained model.
       gates: The checks, as `gate.json` lists them.
       reasons: Those of the checks that decided.
       releases: By format: `saved_model`, `onnx`, `checkpoint`.
       report: The HTML report.
       log: The frameworks' log.
       problem: Why its record or its evaluation cannot be read; empty where both can.
+      measures: What was measured of each split, by name; None where it is no number.
     """
 
     record: RunRecord
@@ -122,6 +125,7 @@ class RunEntry:
     report: str | None
     log: str
     problem: str = ""
+    measures: Mapping[str, Mapping[str, float | None]] = dataclasses.field(default_factory=dict)
 
     @property
     def run_id(self) -> str:
@@ -145,6 +149,7 @@ class RunEntry:
             "peak_memory_bytes": self.record.peak_memory_bytes,
             "verdict": self.verdict,
             "wer": dict(self.wer),
+            "measures": {split: dict(values) for split, values in self.measures.items()},
             "gates": [dict(gate) for gate in self.gates],
             "reasons": list(self.reasons),
             "nodes": [node.to_json() for node in self.nodes],
@@ -267,6 +272,7 @@ def describe(record: RunRecord, nodes: Mapping[str, NodeEntry], is_under_way: bo
         nodes=entries,
         verdict=judged.verdict,
         wer=judged.wer,
+        measures=judged.measures,
         gates=judged.gates,
         reasons=judged.reasons,
         releases=_releases(entries),
@@ -318,6 +324,7 @@ class _Judged:
 
     verdict: str | None = None
     wer: Mapping[str, float | None] = dataclasses.field(default_factory=dict)
+    measures: Mapping[str, Mapping[str, float | None]] = dataclasses.field(default_factory=dict)
     gates: tuple[Mapping[str, Any], ...] = ()
     reasons: tuple[str, ...] = ()
     report: str | None = None
@@ -327,9 +334,11 @@ def _read_evaluation(directory: Path) -> _Judged:
     try:
         gate = json.loads((directory / "gate.json").read_text(encoding="utf-8"))
         metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
+        measures = {name: _measures(split) for name, split in metrics["splits"].items()}
         return _Judged(
             verdict=str(gate["verdict"]),
-            wer={name: _finite(split.get("wer")) for name, split in metrics["splits"].items()},
+            wer={name: values["wer"] for name, values in measures.items() if "wer" in values},
+            measures=measures,
             gates=tuple({**check, "measured": _finite(check["measured"])} for check in gate["checks"]),
             reasons=tuple(gate["reasons"]),
             report=str(directory / "report.html"),
@@ -339,6 +348,11 @@ def _read_evaluation(directory: Path) -> _Judged:
             f"An evaluation must hold gate.json and metrics.json; those in {directory} cannot be read"
             f" ({type(error).__name__}: {error}); run again with --no-cache."
         ) from error
+
+
+def _measures(split: Mapping[str, Any]) -> dict[str, float | None]:
+    names = _MEASURES_OF_BACKBONE if "contrastive_loss" in split else _MEASURES_OF_RECOGNISER
+    return {name: _finite(split.get(name)) for name in names}
 
 
 def _finite(value: Any) -> float | None:

@@ -1,1 +1,1 @@
-"""Experiments: each file has a `get_config()`; its docstring tells the command, the cost and the expected WER."""
+"""Experiments: each file has a `get_config()`; its docstring tells the command, the cost and what to expect."""

@@ -6,6 +6,7 @@ import pytest
 
 from beam_jobs.librispeech.settings import IngestSettings
 from components.checkpoint_converter.settings import CheckpointSettings
+from components.pretraining_evaluator.settings import PretrainingEvaluationSettings, PretrainingGateSettings
 from components.wer_evaluator.settings import GateSettings
 from model.errors import ConfigurationError
 from model.settings import from_json, to_json
@@ -100,8 +101,47 @@ def test_no_training_setting_takes_nonsense(field, value):
         TrainingSettings(**{"steps": 1, field: value})
 
 
+@pytest.mark.parametrize(
+    ("task", "changes", "message"),
+    [
+        (
+            "pretraining",
+            {},
+            r"gate must be PretrainingGateSettings\(…\) with train.task 'pretraining', not GateSettings",
+        ),
+        (
+            "pretraining",
+            {"gate": PretrainingGateSettings(max_contrastive_loss=2.0)},
+            r"evaluation must be PretrainingEvaluationSettings\(…\) with train.task 'pretraining', not Evaluation",
+        ),
+        (
+            "ctc",
+            {"gate": PretrainingGateSettings(max_contrastive_loss=2.0)},
+            r"gate must be GateSettings\(…\) with train.task 'ctc', not PretrainingGateSettings",
+        ),
+        (
+            "ctc",
+            {"evaluation": PretrainingEvaluationSettings()},
+            r"evaluation must be EvaluationSettings\(…\) with train.task 'ctc'",
+        ),
+    ],
+)
+def test_each_task_has_its_own_gate_and_evaluation(task, changes, message):
+    with pytest.raises(ConfigurationError, match=message):
+        minimal(train=TrainingSettings(steps=1, task=task), **changes)
+
+
+def test_the_published_recipe_of_pre_training():
+    train = load_config("pretrain_base").train
+    assert train.batch_samples * train.accumulate_batches == 89_600_000
+    assert train.warmup_share * train.steps == pytest.approx(32_000)
+    assert (train.freeze_feature_encoder, train.feature_gradient_scale, train.feature_penalty) == (False, 0.1, 10.0)
+
+
 def test_a_name_that_is_none_lists_those_that_are():
-    with pytest.raises(ConfigurationError, match=r"--config must be one of local, smoke, .*, not 'lokal'"):
+    with pytest.raises(
+        ConfigurationError, match=r"--config must be one of local, pretrain_base, .*, smoke, .* not 'lokal'"
+    ):
         load_config("lokal")
 
 

@@ -118,6 +118,37 @@ def test_runs_are_a_table(entry):
     ]
 
 
+def test_a_pre_trained_model_has_a_loss_in_place_of_a_wer(entry):
+    import dataclasses
+
+    gate = {
+        "name": "max_contrastive_loss/validation",
+        "verdict": "PASS",
+        "reason": "The loss is low.",
+        "measured": 1.5,
+        "interval": [1.4, 1.6],
+    }
+    measures = {"contrastive_loss": 1.5, "accuracy": 0.625, "code_perplexity": None, "codes": 128}
+    backbone = dataclasses.replace(
+        entry,
+        verdict="ACCEPT",
+        wer={},
+        measures={"validation": measures},
+        gates=(gate,),
+        releases={"checkpoint": Release("/releases/tiny/checkpoint/1", "1", "abc", True, "Published.")},
+    )
+    lines = lines_of(shown(show_review, backbone))
+    assert lines[1:3] == [
+        "Contrastive loss",
+        "validation 1.500 nats 95 % interval 1.400 to 1.600, accuracy 62.5 %, perplexity of the codes no number",
+    ]
+    assert "Checkpoint /releases/tiny/checkpoint/1 published by this run" in lines
+    table = lines_of(shown(show_runs, [backbone, entry]))
+    assert table[0] == "Run Pipeline State Verdict WER or loss Nodes Time"
+    assert "ACCEPT validation 1.500 nats" in table[1]
+    assert "test-a 62.5 %" in table[2]
+
+
 def test_a_failed_run_says_where_and_why(entry):
     import dataclasses
 

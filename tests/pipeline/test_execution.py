@@ -171,6 +171,7 @@ def test_a_run_is_read_back_from_the_metadata_store(house):
     assert entry["state"] == "COMPLETE"
     assert entry["verdict"] == "ACCEPT"
     assert entry["wer"] == {"test-small": 0.14}
+    assert entry["measures"] == {"test-small": {"wer": 0.14, "cer": None}}
     assert [gate["measured"] for gate in entry["gates"]] == [14]
     assert [node["id"] for node in entry["nodes"]] == ["source_node", "double_node", "judge_node", "OnnxPusher"]
     assert {node["state"] for node in entry["nodes"]} == {"COMPLETE"}

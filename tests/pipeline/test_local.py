@@ -19,13 +19,14 @@ from model.settings import digest, to_mapping
 from model.text import librispeech_vocabulary
 from pipeline.config import load_config
 from pipeline.local import _schema_path, main, run
-from pipeline.nodes import FORMAT_BY_PUSHER, NODE_IDS
+from pipeline.nodes import FORMAT_BY_PUSHER, node_ids
 from pipeline.record import RunDirectory, RunRecord, RunRequest
 from pipeline.sources import Sources
 from pipeline.workspace import Workspace
 
 
-def test_the_names_of_nodes_are_those_of_the_graph(tmp_path):
+@pytest.mark.parametrize(("config", "task"), [("smoke", "ctc"), ("pretrain_smoke", "pretraining")])
+def test_the_names_of_nodes_are_those_of_the_graph(config, task, tmp_path):
     from pipeline.execution import compile_pipeline, graph_of
     from pipeline.graph import RunInputs, create_pipeline
 
@@ -41,9 +42,12 @@ def test_the_names_of_nodes_are_those_of_the_graph(tmp_path):
         schema_path="/schema.pbtxt",
         vocabulary=librispeech_vocabulary().to_mapping(),
     )
-    ir = compile_pipeline(create_pipeline(load_config("smoke"), inputs), "20260101T000000Z-aaaa")
-    assert sorted(graph_of(ir)) == sorted(NODE_IDS)
-    assert set(FORMAT_BY_PUSHER) <= set(NODE_IDS)
+    if task == "pretraining":
+        inputs = dataclasses.replace(inputs, checkpoint_path="random", vocabulary={})
+    ir = compile_pipeline(create_pipeline(load_config(config), inputs), "20260101T000000Z-aaaa")
+    assert sorted(graph_of(ir)) == sorted(node_ids(task))
+    assert set(FORMAT_BY_PUSHER) <= set(node_ids(task))
+    assert len(set(node_ids("ctc")) - set(node_ids("pretraining"))) == 1, "the evaluator alone is another"
     assert ir.runtime_spec.pipeline_run_id.field_value.string_value == "20260101T000000Z-aaaa"
     assert list(tmp_path.iterdir()) == []
 

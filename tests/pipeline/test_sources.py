@@ -117,6 +117,6 @@ def test_random_weights_have_an_architecture_and_no_file(config, tmp_path, corpu
 def test_an_architecture_that_is_not_there_is_said(config, tmp_path, corpus):
     settings = CheckpointSettings("random", architecture="huge.json")
     chosen = with_absolute_sources(dataclasses.replace(config.with_sources(corpus, None), checkpoint=settings))
-    assert Path(chosen.checkpoint.architecture).is_absolute()
+    assert Path(chosen.checkpoint.architecture or "").is_absolute()
     with pytest.raises(UsageError, match="checkpoint.architecture must be one of tiny, base, large, .*huge.json' is"):
         find_sources(chosen, Workspace(tmp_path / "workspace"))
