@@ -128,6 +128,51 @@ _SMALL_OCTETS = [bytes((number | 0x80,)) for number in range(128)]
 _KEYS = {name: _head(1, len(name)) + name.encode() for name in (*_TEXT_FEATURES, *_NUMBER_FEATURES, AUDIO)}
 
 
+# More than stands before the samples of any record that `encode` makes.
+HEAD_BYTES = 64
+
+
+def num_samples_of_head(head: bytes) -> int | None:
+    """Returns how many samples a record has, by its first bytes: `encode` puts `audio` in front.
+
+    Args:
+      head: The first `HEAD_BYTES` of a record, or all of a shorter one.
+
+    Returns:
+      The number of samples; None where something else stands in front, as another writer may have it.
+    """
+    place = 0
+    # The Features of an Example, and their first entry.
+    for tag in (0x0A, 0x0A):
+        place = _after_length(head, place, tag)[1]
+        if not place:
+            return None
+    key = _KEYS[AUDIO]
+    if head[place : place + len(key)] != key:
+        return None
+    place += len(key)
+    content_bytes = 0
+    # The Feature, its list of bytes, its only value.
+    for tag in (0x12, 0x0A, 0x0A):
+        content_bytes, place = _after_length(head, place, tag)
+        if not place:
+            return None
+    return content_bytes // 2
+
+
+def _after_length(head: bytes, place: int, tag: int) -> tuple[int, int]:
+    """Returns the length that stands at a place behind a tag, and the place behind it; (0, 0) where none does."""
+    if place >= len(head) or head[place] != tag:
+        return 0, 0
+    number = shift = 0
+    for index in range(place + 1, min(place + 11, len(head))):
+        number |= (head[index] & 0x7F) << shift
+        shift += 7
+        if head[index] < 0x80:
+            return number, index + 1
+    return 0, 0
+
+
 def decode(record: bytes) -> Utterance:
     """Returns the utterance of a record.
 

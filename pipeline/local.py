@@ -8,7 +8,6 @@ where the disk is full.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import dataclasses
 import hashlib
 import json
@@ -24,6 +23,7 @@ from typing import Any
 
 from components.code_fingerprint import code_fingerprint
 from model.errors import TryAgainError, W2v2Error
+from model.export.fresh_process import end_with_parent
 from model.progress import emit
 from model.settings import digest, from_mapping
 from model.storage import disk_full_is_said, replacing
@@ -37,7 +37,6 @@ from pipeline.sources import find_sources
 from pipeline.workspace import Workspace
 
 _LOG = logging.getLogger(__name__)
-_PR_SET_PDEATHSIG = 1
 
 
 class _StoppedError(TryAgainError):
@@ -52,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     # TFX hands the arguments of the command line to executors and to Beam.
     del sys.argv[1:]
-    _end_with_parent()
+    # When the process that shows the run is gone, this one ends.
+    end_with_parent()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
@@ -106,6 +106,9 @@ def run(workspace: Workspace, directory: RunDirectory) -> None:
         unpublished=record.run_id,
         **{field.name: getattr(sources, field.name) for field in dataclasses.fields(sources)},
     )
+    if not record.request.enable_cache and base is None:
+        # Trainings that were stopped, or done, would be gone on with.
+        shutil.rmtree(workspace.staging_dir / "training", ignore_errors=True)
     ir = compile_pipeline(create_pipeline(config, inputs), record.run_id)
     graph = graph_of(ir)
     if base is not None:
@@ -139,11 +142,6 @@ def _schema_path(workspace: Workspace) -> str:
         with replacing(copy) as temporary, disk_full_is_said(copy):
             shutil.copyfile(source, temporary)
     return str(copy)
-
-
-def _end_with_parent() -> None:
-    """Asks the kernel to end this process when the one that shows the run is gone."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _stop(number: int, _: FrameType | None) -> None:

@@ -7,8 +7,7 @@ import struct
 from collections.abc import Sequence
 from typing import BinaryIO
 
-import google_crc32c
-import numpy as np
+from model.record_format import header, masked_crc32c
 
 
 class RecordFile:
@@ -36,17 +35,9 @@ class RecordFile:
 
     def write(self, pieces: Sequence[bytes | memoryview]) -> None:
         """Writes one record, given in pieces so that nothing large has to be copied together."""
-        length = struct.pack("<Q", sum(map(len, pieces)))
-        checksum = 0
-        for piece in pieces:
-            # The library takes no memoryview; an array over the same memory will do.
-            checksum = google_crc32c.extend(checksum, np.frombuffer(piece, np.uint8))
         first, *others = pieces
-        for part in (length + _masked(google_crc32c.value(length)) + first, *others, _masked(checksum)):
+        before = header(sum(map(len, pieces)))
+        for part in (before + first, *others, struct.pack("<I", masked_crc32c(pieces))):
             self._digest.update(part)
             self._stream.write(part)
             self.size_bytes += len(part)
-
-
-def _masked(checksum: int) -> bytes:
-    return struct.pack("<I", ((checksum >> 15 | checksum << 17) + 0xA282EAD8) & 0xFFFFFFFF)

@@ -14,30 +14,39 @@ import tensorflow_transform as tft
 
 from model.text import PAD_TOKEN, UNKNOWN_TOKEN, WORD_DELIMITER_TOKEN
 
+# From so many quantiles Trainer chooses the lengths of its few buckets.
+NUM_QUANTILES = 64
+
 
 def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]) -> dict[str, Any]:
     """Turns utterance records into what the training loop needs.
 
     Args:
       inputs: The features of the curated schema: `audio`, `num_samples`, `transcript`, `utterance_id` and others.
-      custom_config: `vocabulary`, id by token as in `vocab.json`; `num_buckets`, how many buckets of length.
+      custom_config: `vocabulary`, id by token as in `vocab.json`; empty where there are no transcripts.
 
     Returns:
       audio: bytes `[batch]`, mono little-endian int16 PCM, unchanged.
-      bucket_lengths: int64 `[batch, num_buckets]`, quantiles of the lengths in samples over the whole training split,
-        rising, the longest last; the same in each row.
-      labels: int64, ragged `[batch, (labels)]`, the ids of the transcript's characters.
+      length_quantiles: int64 `[batch, 64]`, quantiles of the lengths in samples over the whole training split, rising,
+        the longest last; the same in each row.
       num_samples: int64 `[batch]`, unchanged.
       utterance_id: bytes `[batch]`, unchanged.
+      labels: int64, ragged `[batch, (labels)]`, the ids of the transcript's characters; only with a vocabulary.
+      max_labels: int64 `[batch]`, the most labels of an utterance of the training split, the same in each row; only
+        with a vocabulary.
     """
     num_samples = _one_per_row(inputs["num_samples"])
-    return {
+    outputs = {
         "audio": _one_per_row(inputs["audio"]),
-        "bucket_lengths": _bucket_lengths(num_samples, int(custom_config["num_buckets"])),
-        "labels": _labels(_one_per_row(inputs["transcript"]), custom_config["vocabulary"]),
+        "length_quantiles": _length_quantiles(num_samples),
         "num_samples": num_samples,
         "utterance_id": _one_per_row(inputs["utterance_id"]),
     }
+    if custom_config["vocabulary"]:
+        labels = _labels(_one_per_row(inputs["transcript"]), custom_config["vocabulary"])
+        outputs["labels"] = labels
+        outputs["max_labels"] = tf.fill(tf.shape(num_samples), tft.max(labels.row_lengths()))
+    return outputs
 
 
 def _one_per_row(feature: Any) -> Any:
@@ -47,18 +56,15 @@ def _one_per_row(feature: Any) -> Any:
     return tf.reshape(feature, [-1])
 
 
-def _bucket_lengths(num_samples: Any, num_buckets: int) -> Any:
-    longest = tft.max(num_samples)[tf.newaxis]
-    if num_buckets > 1:
-        quantiles = tft.quantiles(num_samples, num_buckets=num_buckets, epsilon=0.01)
-        lengths = tf.concat([tf.reshape(tf.cast(quantiles, tf.int64), [-1]), longest], axis=0)
-    else:
-        lengths = longest
-    lengths = tf.ensure_shape(lengths, [num_buckets])
+def _length_quantiles(num_samples: Any) -> Any:
+    quantiles = tft.quantiles(num_samples, num_buckets=NUM_QUANTILES, epsilon=0.002)
+    lengths = tf.concat([tf.reshape(tf.cast(quantiles, tf.int64), [-1]), tft.max(num_samples)[tf.newaxis]], axis=0)
+    lengths = tf.ensure_shape(lengths, [NUM_QUANTILES])
     return tf.tile(lengths[tf.newaxis, :], tf.stack([tf.shape(num_samples)[0], 1]))
 
 
 def _labels(transcripts: Any, vocabulary: Mapping[str, int]) -> Any:
+    # Trainer refuses what is unknown, and the blank.
     unknown = vocabulary.get(UNKNOWN_TOKEN, vocabulary[PAD_TOKEN])
 
     def table() -> tf.lookup.StaticHashTable:

@@ -1,53 +1,57 @@
-"""The training loop: one compiled step, a look at the validation split now and then, the best weights at the end."""
+"""The training loop: update, look, save, go on; and the best weights at the end."""
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import jiwer
-import keras
 import numpy as np
 import tensorflow as tf
 
 from model import progress
-from model.errors import DataError
-from model.text import Vocabulary
-from model.training.ctc import ctc_loss
-from model.training.schedule import TriStageSchedule
+from model.durations import format_seconds
+from model.errors import CheckpointError, DataError, TryAgainError
+from model.training.adamw import AdamW
+from model.training.batches import BatchReader
+from model.training.checkpoints import CheckpointStore, SavedState
+from model.training.history import Curves, Measurement
+from model.training.plan import BatchPlan
+from model.training.schedule import gumbel_temperature, learning_rate
 from model.training.settings import TrainingSettings
-from model.training.masks import span_masks
-from model.wav2vec2 import Wav2Vec2CTC
+from model.training.steps import Scalars, Steps
+from model.training.strategy import compiles, share_of
+from model.training.tasks import Score, Task
+from model.training.tensorboard import EventLog
 
 _LOG = logging.getLogger(__name__)
 _REPORT_EVERY_SECONDS = 1.0
-# Shapes are left open, so that one trace, ten seconds of work, serves the batches of every bucket.
-_BATCH = {
-    "waveforms": tf.TensorSpec([None, None], tf.float32),
-    "num_samples": tf.TensorSpec([None], tf.int32),
-    "labels": tf.TensorSpec([None, None], tf.int32),
-}
+_MAX_CURVE_POINTS = 200
+# Steps over which the loss is averaged to tell whether training has diverged, and how far it may rise.
+_DIVERGENCE_STEPS = 20
+_ABOVE_LOWEST, _ABOVE_FIRST = 10.0, 2.0
+_SHOWN_UTTERANCES = 5
 
 
-@dataclasses.dataclass(frozen=True)
-class Measurement:
-    """What was measured after a step.
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainingData:
+    """What a training reads.
 
     Attributes:
-      step: Updates done.
-      training_loss: Mean loss per label since the last measurement, in nats.
-      validation_loss: Loss per label of the validation split, in nats.
-      validation_wer: Word error rate of the validation split, a fraction.
+      reader: Of the training split.
+      plan: Its batches.
+      validation_reader: Of the validation split.
+      validation_plan: Its batches.
     """
 
-    step: int
-    training_loss: float
-    validation_loss: float
-    validation_wer: float
+    reader: BatchReader
+    plan: BatchPlan
+    validation_reader: BatchReader
+    validation_plan: BatchPlan
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,208 +60,382 @@ class TrainingResult:
 
     Attributes:
       measurements: In the order of the steps.
-      best_step: The step whose weights were kept: that of the lowest WER, then the lowest loss, of validation.
-      seconds: Time spent in the loop.
+      best_step: The step of the best measurement.
+      averaged_steps: The steps whose weights were averaged into the model's; that of the best alone where the average
+        was worse, or none was asked for.
+      final: What was measured of the weights that the model holds.
+      steps: Updates done; fewer than asked for where training ended early.
+      seconds: Time spent in the loop, by all processes that went on with it one after another.
+      epochs: Passes over the training split.
       utterances: Utterances seen, an utterance counted each time.
       without_path: Those of them that had fewer frames than their labels need, and so gave no loss.
       samples: Samples seen, padding not counted.
       padding_share: Share of padding in all samples that were computed.
+      interruptions: How often training was stopped and went on.
+      curves: Loss, rate, norm of gradients and share of padding, by step.
     """
 
     measurements: tuple[Measurement, ...]
     best_step: int
+    averaged_steps: tuple[int, ...]
+    final: Mapping[str, float]
+    steps: int
     seconds: float
+    epochs: float
     utterances: int
     without_path: int
     samples: int
     padding_share: float
+    interruptions: int
+    curves: Mapping[str, Sequence[float]]
 
 
-def train(
-    model: Wav2Vec2CTC,
-    vocabulary: Vocabulary,
-    batches: tf.data.Dataset,
-    validation: Callable[[], Iterable[dict[str, Any]]],
-    settings: TrainingSettings,
-) -> TrainingResult:
-    """Fine-tunes a model in place.
+@dataclasses.dataclass
+class _State:
+    """What a saved state holds besides weights: everything that the rest of the training depends on."""
+
+    step: int = 0
+    seconds: float = 0.0
+    interruptions: int = 0
+    finished: bool = False
+    totals: dict[str, float] = dataclasses.field(default_factory=dict)
+    since: dict[str, float] = dataclasses.field(default_factory=dict)
+    measurements: list[Measurement] = dataclasses.field(default_factory=list)
+    # Score and step of the best measurements, the best first.
+    best: list[tuple[Score, int]] = dataclasses.field(default_factory=list)
+    recent: list[float] = dataclasses.field(default_factory=list)
+    first_mean: float | None = None
+    lowest_mean: float | None = None
+    curves: Curves = dataclasses.field(default_factory=Curves)
+    averaged: list[int] = dataclasses.field(default_factory=list)
+    final: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    def to_mapping(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_mapping(cls, value: Mapping[str, Any]) -> _State:
+        known = dict(value)
+        known["measurements"] = [Measurement(**one) for one in value["measurements"]]
+        known["best"] = [(tuple(score), step) for score, step in value["best"]]
+        known["curves"] = Curves(**value["curves"])
+        return cls(**known)
+
+
+def make_optimizer(model: Any, settings: TrainingSettings) -> AdamW:
+    """Returns AdamW over a model's trainable variables; to be called in the scope of the strategy."""
+    return AdamW(
+        model.trainable_variables,
+        weight_decay=settings.weight_decay,
+        beta_1=settings.adam_beta_1,
+        beta_2=settings.adam_beta_2,
+        epsilon=settings.adam_epsilon,
+    )
+
+
+class Training:
+    """One training, from its start or from where it was stopped to its end.
 
     Args:
-      model: The model to start from.
-      vocabulary: The tokens of its head.
-      batches: Endless batches, as `model.training.batches.training_batches` gives them.
-      validation: Gives the batches of the validation split, in the same form, each time it is called.
+      model: The model to start from, made in the scope of the strategy; trained in place.
+      task: What is learned.
+      data: What is read.
       settings: What to do.
-
-    Returns:
-      How it went.
-
-    Raises:
-      DataError: there is nothing to train on or to validate with, or the loss is no longer a number.
+      strategy: On what devices.
+      store: Where states are saved; None for nowhere. Of several workers each reads there, and the chief writes.
+      is_chief: Whether this process writes.
+      should_stop: Asked after each step whether somebody wants the training to stop.
     """
-    started = time.monotonic()
-    model.reseed(settings.seed)
-    model.backbone.feature_extractor.trainable = not settings.freeze_feature_encoder
-    optimizer = _optimizer(model, settings)
-    step_function = _compiled_step(model, optimizer, vocabulary.blank_id, settings.seed)
-    validate = _compiled_validation(model, vocabulary.blank_id)
 
-    measurements: list[Measurement] = []
-    best: tuple[tuple[float, float], int, list[np.ndarray[Any, Any]]] | None = None
-    totals = np.zeros(4)
-    since = np.zeros(2)
-    reported = 0.0
-    iterator = iter(batches)
-    for step in range(1, settings.steps + 1):
-        batch = next(iterator, None)
-        if batch is None:
-            raise DataError("The training split must hold an utterance that fits into a batch; it holds none.")
-        loss, labels, counts = step_function(batch, tf.constant(step, tf.int32))
-        loss_sum = float(loss)
-        if not math.isfinite(loss_sum):
+    def __init__(
+        self,
+        model: Any,
+        task: Task,
+        data: TrainingData,
+        settings: TrainingSettings,
+        strategy: tf.distribute.Strategy | None = None,
+        store: CheckpointStore | None = None,
+        is_chief: bool = True,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._model = model
+        self._task = task
+        self._data = data
+        self._settings = settings
+        self._strategy = strategy or tf.distribute.get_strategy()
+        self._store = store
+        self._is_chief = is_chief
+        self._should_stop = should_stop
+        with self._strategy.scope():
+            self._optimizer = make_optimizer(model, settings)
+        self._steps = Steps(
+            self._strategy, model, task, self._optimizer, settings, share_of(self._strategy),
+            compiles(self._strategy, settings),
+        )  # fmt: skip
+        self._state = _State()
+        self._restore(store.latest() if store is not None else None)
+        self._events = EventLog(store.directory if store is not None and is_chief else None, self._state.step)
+
+    def run(self) -> TrainingResult:
+        """Trains.
+
+        Raises:
+          DataError: a record is damaged, a label is foreign, or the loss is no number or has diverged.
+          TryAgainError: somebody asked for a stop; the state is saved.
+          DiskFullError: there is no room for a state; those that were saved stay.
+        """
+        if not self._state.finished:
+            self._learn()
+            self._choose_weights()
+            self._state.finished = True
+            self._save()
+        if self._store is not None and self._is_chief:
+            self._store.clear()
+        return self._result()
+
+    def _learn(self) -> None:
+        state, settings = self._state, self._settings
+        batches = self._data.reader.training(self._data.plan, state.step * settings.accumulate_batches)
+        started, saved, reported = time.monotonic(), time.monotonic(), 0.0
+        samples_before, seconds_before = state.totals.get("samples", 0.0), state.seconds
+        looked_seconds = 0.0
+        while state.step < settings.steps and not self._is_hopeless():
+            step = state.step + 1
+            taken = [next(batches) for _ in range(settings.accumulate_batches)]
+            counts = self._steps.train(taken, self._scalars(step), head_only=step <= settings.head_only_steps)
+            self._check(step, counts, taken)
+            state.step = step
+            self._count(step, counts)
+            now = time.monotonic()
+            state.seconds = seconds_before + now - started
+            if now - reported > _REPORT_EVERY_SECONDS or step == settings.steps:
+                reported = now
+                rate = (state.totals["samples"] - samples_before) / max(now - started - looked_seconds, 1e-6)
+                seconds_each = (now - started) / (step - self._restored_step)
+                self._report(rate, seconds_each * (settings.steps - step))
+            stops = counts["stop"] > 0
+            measures = step % settings.evaluate_every_steps == 0 or step == settings.steps
+            if measures:
+                self._measure()
+                looked_seconds += time.monotonic() - now
+            if stops and step < settings.steps:
+                state.interruptions += 1
+                self._save()
+                raise TryAgainError(
+                    f"Training was asked to stop, at step {step} of {settings.steps}; its state is saved, and the same"
+                    " command goes on from there."
+                )
+            if measures or time.monotonic() - saved > settings.checkpoint_every_seconds:
+                self._save()
+                saved = time.monotonic()
+
+    def _scalars(self, step: int) -> Scalars:
+        settings = self._settings
+        (seed,) = np.random.SeedSequence([settings.seed, step, 1]).generate_state(1).astype(np.uint32).view(np.int32)
+        return Scalars(
+            learning_rate=learning_rate(settings, step),
+            update_number=step,
+            body_update_number=max(step - settings.head_only_steps, 1),
+            temperature=gumbel_temperature(settings, step),
+            random_seed=seed,
+            stop=float(self._should_stop()),
+        )
+
+    def _check(self, step: int, counts: Mapping[str, Any], batches: Sequence[Mapping[str, Any]]) -> None:
+        """Ends a training that makes no sense any more, before its weights are saved."""
+        loss = float(counts["loss"]) / max(float(counts["weight"]), 1.0)
+        norm = float(counts["gradient_norm"])
+        state = self._state
+        if not math.isfinite(loss) or not math.isfinite(norm):
+            what = f"The training loss must be a number, and is {loss}"
+            if math.isfinite(loss):
+                what = f"The gradients must be numbers, and their norm is {norm}"
+            raise DataError(f"{what} at step {step}, {self._position(step, batches)}; {self._mend}.")
+        state.recent = [*state.recent, loss][-_DIVERGENCE_STEPS:]
+        if len(state.recent) < _DIVERGENCE_STEPS:
+            return
+        mean = sum(state.recent) / _DIVERGENCE_STEPS
+        if state.first_mean is None or state.lowest_mean is None:
+            state.first_mean = state.lowest_mean = mean
+        state.lowest_mean = min(state.lowest_mean, mean)
+        if mean > _ABOVE_LOWEST * state.lowest_mean and mean > _ABOVE_FIRST * state.first_mean:
             raise DataError(
-                f"The training loss must be a number, and is {loss_sum} at step {step} (a batch of"
-                f" {int(counts[0])} utterances); lower train.peak_learning_rate, now {settings.peak_learning_rate:g}."
+                f"The training loss must fall, and has diverged at step {step}: its mean over {_DIVERGENCE_STEPS} steps"
+                f" is {mean:.3g}, after {state.lowest_mean:.3g} at its lowest; {self._position(step, batches)};"
+                f" {self._mend}."
             )
-        since += (loss_sum, float(labels))
-        totals += [*counts.numpy().tolist(), int(tf.size(batch["waveforms"]))]
-        if time.monotonic() - reported > _REPORT_EVERY_SECONDS:
-            reported = time.monotonic()
-            shown = f"loss {since[0] / max(since[1], 1):.2f}"
-            if measurements:
-                shown += f", validation WER {100 * measurements[-1].validation_wer:.1f} %"
-            progress.report(step, settings.steps, "steps", shown)
-        if step % settings.evaluate_every_steps == 0 or step == settings.steps:
-            loss_per_label, wer = _validate(validate, validation(), vocabulary)
-            measurement = Measurement(step, float(since[0] / max(since[1], 1)), loss_per_label, wer)
-            _LOG.info("%s", measurement)
-            measurements.append(measurement)
-            since[:] = 0
-            if best is None or (wer, loss_per_label) < best[0]:
-                best = ((wer, loss_per_label), step, [variable.numpy() for variable in model.trainable_variables])
-    assert best is not None, "the last step is always measured"
-    for variable, value in zip(model.trainable_variables, best[2], strict=True):
-        variable.assign(value)
-    model.backbone.feature_extractor.trainable = True
-    utterances, without_path, samples, computed = totals
-    return TrainingResult(
-        measurements=tuple(measurements),
-        best_step=best[1],
-        seconds=time.monotonic() - started,
-        utterances=int(utterances),
-        without_path=int(without_path),
-        samples=int(samples),
-        padding_share=float(1 - samples / computed),
-    )
 
+    @property
+    def _mend(self) -> str:
+        return f"lower train.peak_learning_rate, now {self._settings.peak_learning_rate:g}"
 
-def _optimizer(model: Wav2Vec2CTC, settings: TrainingSettings) -> keras.optimizers.AdamW:
-    optimizer = keras.optimizers.AdamW(
-        learning_rate=TriStageSchedule(settings),  # pyright: ignore[reportArgumentType] — a schedule is allowed
-        weight_decay=settings.weight_decay,
-        beta_2=settings.adam_beta_2,
-        epsilon=1e-8,
-        global_clipnorm=settings.max_gradient_norm,
-    )
-    # As in fairseq's and transformers' recipes, biases, norms and the masking vector are not decayed.
-    optimizer.exclude_from_weight_decay(
-        var_list=[variable for variable in model.trainable_variables if len(variable.shape) < 2]
-    )
-    optimizer.build(model.trainable_variables)
-    return optimizer
+    def _position(self, step: int, batches: Sequence[Mapping[str, Any]]) -> str:
+        first = (step - 1) * self._settings.accumulate_batches
+        epoch, index = divmod(first, self._data.plan.batches_per_epoch)
+        ids = [identity.decode() for batch in batches for identity in batch["utterance_ids"].numpy() if identity]
+        more = f" and {len(ids) - 8} more" if len(ids) > 8 else ""
+        return f"in batch {index + 1} of epoch {epoch + 1} ({', '.join(ids[:8])}{more})"
 
+    def _count(self, step: int, counts: Mapping[str, Any]) -> None:
+        state, settings = self._state, self._settings
+        scalars = {name: float(value) for name, value in counts.items() if np.ndim(value) == 0}
+        for totals in (state.totals, state.since):
+            for name, value in scalars.items():
+                totals[name] = totals.get(name, 0.0) + value
+        every = max(1, settings.steps // _MAX_CURVE_POINTS)
+        if state.curves.add(step, scalars, learning_rate(settings, step), every):
+            self._events.write_point(state.curves)
 
-def _compiled_step(
-    model: Wav2Vec2CTC, optimizer: keras.optimizers.AdamW, blank_id: int, seed: int
-) -> Callable[[dict[str, tf.Tensor], tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
-    config = model.config
-    variables = model.trainable_variables
+    def _is_hopeless(self) -> bool:
+        state, patience = self._state, self._settings.patience
+        if patience is None or not state.best:
+            return False
+        best_step = state.best[0][1]
+        return sum(measurement.step > best_step for measurement in state.measurements) >= patience
 
-    @tf.function(input_signature=[_BATCH, tf.TensorSpec([], tf.int32)])
-    def step_function(batch: dict[str, tf.Tensor], step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        num_samples = batch["num_samples"]
-        num_frames = config.num_frames(num_samples)
-        frames = config.num_frames(tf.shape(batch["waveforms"])[1])
-        rows = tf.range(tf.shape(num_samples)[0])
-        seeds = [tf.stack([tf.fill(tf.shape(rows), 2 * (seed + step) + kind), rows], axis=1) for kind in range(2)]
-        time_mask = channel_mask = None
-        if config.apply_spec_augment and config.mask_time_prob > 0:
-            time_mask = span_masks(
-                seeds[0],
-                num_frames,
-                frames,
-                config.mask_time_prob,
-                config.mask_time_length,
-                config.mask_time_min_masks,
+    # === Validation ===
+
+    def _measure(self) -> None:
+        state, settings = self._state, self._settings
+        measures, score, shown = self._validated()
+        loss = state.since["loss"] / max(state.since["weight"], 1.0)
+        measurement = Measurement(state.step, loss, measures)
+        _LOG.info("%s", measurement)
+        state.measurements.append(measurement)
+        state.since = {}
+        self._events.write_measurement(measurement, shown)
+        ranked = sorted([*state.best, (score, state.step)])[: settings.average_best]
+        if (score, state.step) in ranked and self._store is not None and self._is_chief:
+            self._store.save_weights(state.step, self.weights())
+        elif (score, state.step) in ranked:
+            self._kept_weights[state.step] = self.weights()
+        state.best = ranked
+        for step in set(self._kept_weights) - {step for _, step in ranked}:
+            del self._kept_weights[step]
+
+    def _validated(self) -> tuple[dict[str, float], Score, list[str]]:
+        temperature = gumbel_temperature(self._settings, max(self._state.step, 1))
+        totals: dict[str, Any] = collections.defaultdict(float)
+        shown: list[str] = []
+        for batch in self._data.validation_reader.once(self._data.validation_plan):
+            counts, outputs = self._steps.validate(batch, temperature)
+            looked, lines = self._task.look({name: value.numpy() for name, value in batch.items()}, outputs)
+            shown += lines
+            for name, value in {**counts, **looked}.items():
+                totals[name] = totals[name] + value
+        if not totals:
+            raise DataError("The validation split must hold an utterance; it holds none.")
+        measures, score = self._task.measures(self._steps.over_workers(totals))
+        if not all(math.isfinite(value) for value in score):
+            # Nothing is worse.
+            score = tuple(math.inf for _ in score)
+        every = max(1, len(shown) // _SHOWN_UTTERANCES)
+        return measures, score, shown[::every][:_SHOWN_UTTERANCES]
+
+    def _choose_weights(self) -> None:
+        """Leaves the best weights in the model, or the average of some of the best where that is no worse."""
+        state = self._state
+        best_score, best_step = state.best[0]
+        steps = sorted(step for _, step in state.best)
+        final = next(one.validation for one in state.measurements if one.step == best_step)
+        best = self._saved_weights(best_step)
+        chosen = [best_step]
+        if len(steps) > 1:
+            total = {name: np.zeros(value.shape, np.float64) for name, value in best.items()}
+            for step in steps:
+                for name, value in self._saved_weights(step).items():
+                    total[name] += value
+            self._assign_weights({name: (value / len(steps)).astype(np.float32) for name, value in total.items()})
+            measures, score, _ = self._validated()
+            _LOG.info("The average of the weights of steps %s: %s", steps, measures)
+            if score <= best_score:
+                chosen, final = steps, measures
+        if chosen == [best_step]:
+            self._assign_weights(best)
+        state.averaged, state.final = chosen, dict(final)
+
+    # === States ===
+
+    def _restore(self, saved: SavedState | None) -> None:
+        self._kept_weights: dict[int, dict[str, np.ndarray[Any, Any]]] = {}
+        self._restored_step = 0
+        if saved is None:
+            return
+        try:
+            self._state = _State.from_mapping(saved.state)
+            self._assign_weights(
+                {n.removeprefix("weights/"): a for n, a in saved.arrays.items() if n.startswith("weights/")}
             )
-        if config.apply_spec_augment and config.mask_feature_prob > 0:
-            channel_mask = span_masks(
-                seeds[1],
-                tf.fill(tf.shape(num_samples), config.hidden_size),
-                config.hidden_size,
-                config.mask_feature_prob,
-                config.mask_feature_length,
-                config.mask_feature_min_masks,
-            )
-        with tf.GradientTape() as tape:
-            logits, num_frames = model(
-                batch["waveforms"], num_samples, training=True, time_mask=time_mask, channel_mask=channel_mask
-            )
-            losses, feasible = ctc_loss(logits, num_frames, batch["labels"], blank_id)
-            num_labels = tf.reduce_sum(tf.cast((batch["labels"] >= 0) & feasible[:, None], tf.float32))
-            loss = tf.reduce_sum(losses)
-            loss_per_label = loss / tf.maximum(num_labels, 1.0)
-        gradients = tape.gradient(loss_per_label, [variable.value for variable in variables])
-        optimizer.apply(
-            [_or_zeros(gradient, variable) for gradient, variable in zip(gradients, variables, strict=True)]
+            if not self._state.finished:
+                for kind, moments in self._moments().items():
+                    for name, variable in moments.items():
+                        variable.assign(saved.arrays[f"{kind}/{name}"])
+        except (KeyError, ValueError, TypeError) as error:
+            raise CheckpointError(
+                f"The state of step {saved.step} must fit this training, and does not ({error}); remove the directory"
+                " of its states to begin anew."
+            ) from error
+        self._restored_step = self._state.step
+        _LOG.info("Going on from step %d.", self._state.step)
+
+    def _save(self) -> None:
+        if self._store is None or not self._is_chief:
+            return
+        arrays = {f"weights/{name}": value for name, value in self.weights().items()}
+        if not self._state.finished:
+            for kind, moments in self._moments().items():
+                arrays |= {f"{kind}/{name}": _local(variable) for name, variable in moments.items()}
+        self._store.save(self._state.step, arrays, self._state.to_mapping())
+        self._store.keep_weights([step for _, step in self._state.best])
+
+    def _moments(self) -> dict[str, dict[str, Any]]:
+        return {"first_moment": self._optimizer.first_moments, "second_moment": self._optimizer.second_moments}
+
+    def weights(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Returns the model's weights, by name."""
+        return {name: _local(variable.value) for name, variable in self._model.named_weights().items()}
+
+    def _assign_weights(self, values: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        for name, variable in self._model.named_weights().items():
+            variable.assign(values[name])
+
+    def _saved_weights(self, step: int) -> dict[str, np.ndarray[Any, Any]]:
+        if step in self._kept_weights:
+            return self._kept_weights[step]
+        assert self._store is not None
+        return self._store.weights(step)
+
+    # === Telling ===
+
+    def _report(self, samples_per_second: float, seconds_left: float) -> None:
+        state = self._state
+        parts = []
+        if state.since.get("weight"):
+            parts.append(f"loss {state.since['loss'] / state.since['weight']:.2f}")
+        if state.measurements:
+            parts.append(state.measurements[-1].words())
+        parts += [f"{samples_per_second:,.0f} samples/s", f"{format_seconds(seconds_left)} left"]
+        progress.report(state.step, self._settings.steps, "steps", ", ".join(parts))
+
+    def _result(self) -> TrainingResult:
+        state, totals = self._state, self._state.totals
+        return TrainingResult(
+            measurements=tuple(state.measurements),
+            best_step=state.best[0][1],
+            averaged_steps=tuple(state.averaged),
+            final=state.final,
+            steps=state.step,
+            seconds=state.seconds,
+            epochs=state.step * self._settings.accumulate_batches / self._data.plan.batches_per_epoch,
+            utterances=int(totals["utterances"]),
+            without_path=int(totals.get("without_path", 0)),
+            samples=int(totals["samples"]),
+            padding_share=1.0 - totals["samples"] / totals["computed_samples"],
+            interruptions=state.interruptions,
+            curves=state.curves.to_mapping(),
         )
-        counts = tf.stack(
-            [
-                tf.size(feasible),
-                tf.size(feasible) - tf.reduce_sum(tf.cast(feasible, tf.int32)),
-                tf.reduce_sum(num_samples),
-            ]
-        )
-        return loss, num_labels, counts
-
-    return step_function
 
 
-def _or_zeros(gradient: Any, variable: Any) -> Any:
-    # The masking vector has no gradient in a model that masks no frames.
-    return tf.zeros_like(variable.value) if gradient is None else gradient
-
-
-def _compiled_validation(
-    model: Wav2Vec2CTC, blank_id: int
-) -> Callable[[dict[str, tf.Tensor]], tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]]:
-    @tf.function(input_signature=[_BATCH])
-    def validate(batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        logits, num_frames = model(batch["waveforms"], batch["num_samples"], training=False)
-        losses, feasible = ctc_loss(logits, num_frames, batch["labels"], blank_id)
-        num_labels = tf.reduce_sum(tf.cast((batch["labels"] >= 0) & feasible[:, None], tf.float32))
-        return tf.reduce_sum(losses), num_labels, tf.argmax(logits, axis=-1, output_type=tf.int32), num_frames
-
-    return validate
-
-
-def _validate(
-    validate: Callable[[dict[str, tf.Tensor]], tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]],
-    batches: Iterable[dict[str, Any]],
-    vocabulary: Vocabulary,
-) -> tuple[float, float]:
-    """Returns the loss per label and the WER of the validation split."""
-    loss_sum = label_sum = 0.0
-    references: list[str] = []
-    hypotheses: list[str] = []
-    for batch in batches:
-        loss, num_labels, best_tokens, num_frames = validate(batch)
-        loss_sum += float(loss)
-        label_sum += float(num_labels)
-        rows = zip(best_tokens.numpy(), num_frames.numpy(), batch["labels"].numpy(), strict=True)
-        for tokens, frames, labels in rows:
-            hypotheses.append(vocabulary.decode_greedy(tokens[:frames]))
-            references.append(vocabulary.decode_labels(labels[labels >= 0]))
-    if not references:
-        raise DataError("The validation split must hold an utterance; it holds none.")
-    return loss_sum / max(label_sum, 1.0), float(jiwer.wer(references, hypotheses))
+def _local(variable: Any) -> np.ndarray[Any, Any]:
+    """Returns a variable's value on the first device of this process; all devices have the same."""
+    return variable.numpy() if hasattr(variable, "numpy") else variable.read_value().numpy()

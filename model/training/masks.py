@@ -56,8 +56,17 @@ def uniform_by_row(seeds: Any, shape: Any) -> tf.Tensor:
       seeds: int32 or int64 `[rows, 2]`.
       shape: Of a row.
     """
-    return tf.map_fn(
-        lambda seed: tf.random.stateless_uniform(shape, seed),
-        tf.convert_to_tensor(seeds),
-        fn_output_signature=tf.float32,
-    )
+
+    def row(seed: Any) -> tf.Tensor:
+        # Whole numbers are the same with XLA and without; what TensorFlow makes floats of them with is not.
+        bits = tf.random.stateless_uniform(
+            shape,
+            seed,
+            minval=None,  # pyright: ignore[reportArgumentType] — so are all whole numbers asked for
+            maxval=None,
+            dtype=tf.uint32,
+            alg="philox",
+        )
+        return tf.cast(tf.bitwise.right_shift(bits, tf.constant(8, tf.uint32)), tf.float32) * 2.0**-24
+
+    return tf.map_fn(row, tf.convert_to_tensor(seeds), fn_output_signature=tf.float32)

@@ -1,36 +1,31 @@
-"""The tri-stage schedule of the learning rate: rise, hold, fall."""
+"""What changes with the step: the learning rate, and the temperature of the Gumbel softmax."""
 
 from __future__ import annotations
-
-from typing import Any
-
-import keras
-import tensorflow as tf
 
 from model.training.settings import TrainingSettings
 
 
-class TriStageSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear from 0 to the peak, constant, then exponential down to a share of the peak. Source: fairseq, tri_stage.
+def learning_rate(settings: TrainingSettings, step: int) -> float:
+    """Returns the rate of an update, counted from 1: linear up to the peak, constant, then down to a share of the peak.
 
-    Args:
-      settings: Steps, peak and shares.
+    Source: fairseq's `tri_stage`, whose fall is exponential, and `polynomial_decay`, whose fall is linear.
     """
+    done = step / settings.steps
+    rise = done / settings.warmup_share if settings.warmup_share > 0 else 1.0
+    if rise < 1.0:
+        return settings.peak_learning_rate * rise
+    falling_share = 1.0 - settings.warmup_share - settings.hold_share
+    if falling_share <= 0:
+        return settings.peak_learning_rate
+    fallen = min(max((done - settings.warmup_share - settings.hold_share) / falling_share, 0.0), 1.0)
+    last = settings.final_learning_rate_scale
+    if settings.decay == "linear":
+        return settings.peak_learning_rate * (1.0 - fallen * (1.0 - last))
+    # An exponential never reaches 0.
+    return settings.peak_learning_rate * max(last, 1e-9) ** fallen
 
-    def __init__(self, settings: TrainingSettings) -> None:
-        super().__init__()
-        self.settings = settings
 
-    def __call__(self, step: Any) -> tf.Tensor:
-        """Returns the rate, float32, of a step counted from 0."""
-        chosen = self.settings
-        done = (tf.cast(step, tf.float32) + 1.0) / float(chosen.steps)
-        rise = done / max(chosen.warmup_share, 1e-9)
-        falling_share = max(1.0 - chosen.warmup_share - chosen.hold_share, 1e-9)
-        fallen = tf.clip_by_value((done - chosen.warmup_share - chosen.hold_share) / falling_share, 0.0, 1.0)
-        fall = tf.pow(max(chosen.final_learning_rate_scale, 1e-9), fallen)
-        return chosen.peak_learning_rate * tf.minimum(tf.minimum(rise, 1.0), fall)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's argument."""
-        return {"settings": self.settings}
+def gumbel_temperature(settings: TrainingSettings, step: int) -> float:
+    """Returns the temperature of an update, counted from 1. Source: fairseq's `latent_temp`."""
+    fallen = settings.gumbel_temperature_start * settings.gumbel_temperature_decay ** (step - 1)
+    return max(fallen, settings.gumbel_temperature_end)

@@ -1,5 +1,6 @@
 """Transform and Trainer's modules together: records in, a trained model directory and a SavedModel out."""
 
+import dataclasses
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,14 +10,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_data_validation as tfdv
-import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata
 from tfx_bsl.public import tfxio
 
 import components.transform
+from components.trainer.process import train
+from components.trainer.request import TrainingRequest
 from components.trainer.run_fn import run_fn
-from components.trainer.utterances import bucket_quantiles, utterances
+from components.trainer.transform_graph import TransformGraph
 from components.transform.preprocessing_fn import preprocessing_fn
 from model import load_model
 from model.checkpoint import convert_checkpoint
@@ -32,7 +34,7 @@ SETTINGS = TrainingSettings(steps=2, batch_samples=16_000, evaluate_every_steps=
 LENGTHS = [3_000 + 500 * number for number in range(12)]
 
 
-def write_records(path, lengths, transcript="IT'S É OK"):
+def write_records(path, lengths, transcript="IT'S OK"):
     random = np.random.default_rng(0)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for number, length in enumerate(lengths):
@@ -51,7 +53,7 @@ def prepared(tmp_path_factory):
     with beam.Pipeline() as pipeline, tft_beam.Context(temp_dir=str(root / "temporary")):
         data = pipeline | source.BeamSource()
         graph = (data, source.TensorAdapterConfig()) | tft_beam.AnalyzeDataset(
-            lambda inputs: preprocessing_fn(inputs, {"vocabulary": VOCABULARY.to_mapping(), "num_buckets": 3})
+            lambda inputs: preprocessing_fn(inputs, {"vocabulary": VOCABULARY.to_mapping()})
         )
         _ = graph | tft_beam.WriteTransformFn(str(root / "transform"))
         metadata = dataset_metadata.DatasetMetadata(schema)
@@ -60,33 +62,60 @@ def prepared(tmp_path_factory):
     return root
 
 
-def test_the_transform_graph_gives_labels_and_bucket_lengths(prepared):
-    transform = tft.TFTransformOutput(str(prepared / "transform"))
-    quantiles = bucket_quantiles([str(prepared / "train")], transform)
-    assert quantiles[-1] == max(LENGTHS)
-    np.testing.assert_allclose(quantiles[:2], np.quantile(LENGTHS, [1 / 3, 2 / 3]), atol=500)
-    found = list(utterances([str(prepared / "train")], transform))
-    assert [len(utterance["pcm"]) for utterance in found] == LENGTHS
-    expected = VOCABULARY.encode("IT'S É OK")
-    assert expected[5] == 3, "É is unknown"
-    assert all(utterance["labels"].numpy().tolist() == expected for utterance in found)
+def test_the_transform_graph_gives_labels_and_quantiles(prepared):
+    graph = TransformGraph(str(prepared / "transform"))
+    records = list(tf.data.TFRecordDataset(str(prepared / "train")).as_numpy_iterator())
+    learned = graph.learned(records[3])
+    assert learned.length_quantiles[-1] == max(LENGTHS)
+    assert len(learned.length_quantiles) == 64
+    expected = np.quantile(LENGTHS, np.arange(1, 65) / 64)
+    np.testing.assert_allclose(learned.length_quantiles, expected, atol=500)
+    assert learned.max_labels == len("IT'S OK")
+    parsed = graph.parse(tf.constant(records))
+    assert [len(audio) // 2 for audio in parsed["audio"].numpy()] == LENGTHS
+    assert parsed["utterance_id"].numpy()[2] == b"1-2-0002"
+    assert parsed["labels"].to_list() == [VOCABULARY.encode("IT'S OK")] * len(LENGTHS)
 
 
-def arguments(prepared, output, settings=SETTINGS, vocabulary=VOCABULARY, train="train", validation="validation"):
-    return SimpleNamespace(
-        train_files=[str(prepared / train)],
-        eval_files=[str(prepared / validation)],
+def request(prepared, output, settings=SETTINGS, vocabulary=VOCABULARY, train="train", validation="validation"):
+    return TrainingRequest(
+        settings=settings,
+        train_files=(str(prepared / train),),
+        eval_files=(str(prepared / validation),),
         transform_output=str(prepared / "transform"),
         base_model=str(prepared / "base"),
-        serving_model_dir=str(output / "Format-Serving"),
-        custom_config={"training_settings": to_json(settings), "vocabulary": vocabulary.to_mapping()},
+        output_dir=str(output),
+        serving_dir=str(output / "Format-Serving"),
+        model_run_dir=str(output / "model_run"),
+        vocabulary=vocabulary.to_mapping() if vocabulary else {},
+        staging_dir=str(output / "staging"),
+        code_fingerprint="abc",
+    )
+
+
+def arguments(asked):
+    """As TFX hands them over."""
+    return SimpleNamespace(
+        train_files=list(asked.train_files),
+        eval_files=list(asked.eval_files),
+        transform_output=asked.transform_output,
+        base_model=asked.base_model,
+        serving_model_dir=asked.serving_dir,
+        model_run_dir=asked.model_run_dir,
+        custom_config={
+            "training_settings": to_json(asked.settings),
+            "vocabulary": dict(asked.vocabulary),
+            "staging_dir": asked.staging_dir,
+            "code_fingerprint": asked.code_fingerprint,
+        },
     )
 
 
 def test_run_fn_writes_a_trained_model_and_its_saved_model(prepared, tmp_path):
-    run_fn(arguments(prepared, tmp_path, settings=TrainingSettings(
-        steps=2, batch_samples=16_000, evaluate_every_steps=1, max_samples=8_000, dropout=0.2, mask_time_prob=0.1,
-    )))  # fmt: skip
+    settings = TrainingSettings(
+        steps=2, batch_samples=16_000, evaluate_every_steps=1, max_samples=8_000, dropout=0.2, mask_time_prob=0.1
+    )
+    run_fn(arguments(request(prepared, tmp_path, settings)))
     trained = load_model(tmp_path / "model_directory")
     base = load_model(prepared / "base")
     assert trained.digest != base.digest
@@ -97,27 +126,61 @@ def test_run_fn_writes_a_trained_model_and_its_saved_model(prepared, tmp_path):
     assert "lm_head/kernel" in changed
     assert not any("feature_extractor" in name for name in changed), "frozen by default"
     report = json.loads((tmp_path / "model_directory" / "training.json").read_text())
-    assert report["too_long_for_training"] == sum(length > 8_000 for length in LENGTHS)
+    # The longest bucket holds the longest that may be trained on, in whole frames.
+    assert report["bucket_lengths_samples"][-1] == 8_000
+    assert report["left_out"] == sum(length > 8_000 for length in LENGTHS)
+    assert report["training_utterances"] == len(LENGTHS)
+    assert report["devices"] == ["_DefaultDistributionStrategy", 1]
     assert [m["step"] for m in report["measurements"]] == [1, 2]
     assert trained.manifest["source_checkpoint"] == base.manifest["source_checkpoint"]
     served = tf.saved_model.load(str(tmp_path / "Format-Serving"))
     waveform = np.random.default_rng(1).normal(size=(1, 8_000)).astype(np.float32)
     np.testing.assert_allclose(served(waveform).numpy(), trained.model(waveform)[0].numpy(), atol=1e-4)
 
+    assert list((tmp_path / "model_run").iterdir()), "events for TensorBoard"
+    (states,) = (tmp_path / "staging").iterdir()
+    identity = json.loads((states / "identity.json").read_text())
+    assert identity["start"] == base.digest
+    assert "strategy" not in identity["settings"], "on other devices it is the same training"
 
-def test_another_vocabulary_than_transforms_is_an_error(prepared, tmp_path):
-    import dataclasses
 
+def test_what_went_wrong_in_the_process_is_raised_here(prepared, tmp_path):
     other = dataclasses.replace(VOCABULARY, tokens=(*VOCABULARY.tokens[:-1], "Ä"))
     with pytest.raises(CheckpointError, match="must make its labels with the vocabulary of the base model"):
-        run_fn(arguments(prepared, tmp_path, vocabulary=other))
+        run_fn(arguments(request(prepared, tmp_path, vocabulary=other)))
+
+
+def test_a_checkpoint_of_the_other_task_is_an_error(prepared, tmp_path):
+    settings = dataclasses.replace(SETTINGS, task="pretraining")
+    with pytest.raises(CheckpointError, match="with the head 'pretraining', and this one has 'ctc'"):
+        train(request(prepared, tmp_path, settings))
 
 
 def test_a_split_without_files_or_without_utterances_is_an_error(prepared, tmp_path):
     with pytest.raises(DataError, match="The validation split must have files of examples; .*nothing matches none"):
-        run_fn(arguments(prepared, tmp_path, validation="nothing"))
+        train(request(prepared, tmp_path, validation="nothing"))
     (prepared / "hollow").write_bytes(b"")
-    with pytest.raises(DataError, match="training split must hold an utterance; its files are empty"):
-        run_fn(arguments(prepared, tmp_path, train="hollow"))
+    with pytest.raises(DataError, match="training split must hold an utterance; its 1 files are empty"):
+        train(request(prepared, tmp_path, train="hollow"))
     with pytest.raises(DataError, match=r"an utterance of 400 to 500 samples \(train.max_samples\); none of its 12 is"):
-        run_fn(arguments(prepared, tmp_path, settings=TrainingSettings(steps=1, max_samples=500)))
+        train(request(prepared, tmp_path, TrainingSettings(steps=1, max_samples=500)))
+
+
+def test_a_missing_shard_is_an_error(prepared, tmp_path):
+    """Ingest has said how many utterances there are; which shards there are does not say, for some may be empty."""
+    split = tmp_path / "examples" / "Split-train"
+    split.mkdir(parents=True)
+    (split / "data_tfrecord-00000-of-00002").write_bytes((prepared / "train").read_bytes())
+    info = {"splits": {"train": {"utterances": len(LENGTHS) + 5}}}
+    (tmp_path / "examples" / "dataset_info.json").write_text(json.dumps(info))
+    asked = dataclasses.replace(request(prepared, tmp_path), train_files=(str(split / "*"),))
+    with pytest.raises(DataError, match=r"must hold the 17 utterances that .* its 1 files hold 12: a shard is missing"):
+        train(asked)
+
+
+def test_a_transcript_that_cannot_be_spelt_is_an_error(prepared, tmp_path):
+    write_records(prepared / "foreign", [4_000, 5_000], "ES IST SCHÖN")
+    with pytest.raises(
+        DataError, match=r"letters of the vocabulary, and these are not: 1-2-000\d.*; choose a checkpoint"
+    ):
+        train(request(prepared, tmp_path, train="foreign"))

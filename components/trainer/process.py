@@ -1,0 +1,219 @@
+"""The process of a training: `python -m components.trainer.process REQUEST`, the JSON of a `TrainingRequest`.
+
+SIGTERM lets it end its step, save its state, and end with the code 75; so does the end of the process that started it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import logging
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from components.trainer.request import TrainingRequest
+from model.errors import CheckpointError, DataError
+from model.export import fresh_process
+from model.settings import from_json, to_mapping
+from model.storage import json_text, read_json
+from model.text import UNKNOWN_TOKEN, Vocabulary
+
+_LOG = logging.getLogger(__name__)
+_INFO_FILE = "dataset_info.json"
+# A training is the same on whatever devices, and however often its state is saved.
+_NOT_OF_THE_RESULT = ("strategy", "tpu", "compilation", "checkpoint_every_seconds", "keep_checkpoints")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Trains; prints one JSON document, and returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m components.trainer.process", description=__doc__)
+    parser.add_argument("request")
+    request = from_json(TrainingRequest, parser.parse_args(argv).request)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    asked: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
+    fresh_process.end_with_parent()
+    return fresh_process.report(lambda: train(request, lambda: bool(asked)))
+
+
+def train(request: TrainingRequest, should_stop: Callable[[], bool] = lambda: False) -> dict[str, Any]:
+    """Trains, and writes what `run_fn` says; returns the steps, the measures and the digest of the model.
+
+    It must be called before anything of TensorFlow has run in this process.
+
+    Raises:
+      W2v2Error: as `run_fn` says.
+    """
+    from model.training.strategy import is_chief, open_strategy
+
+    strategy = open_strategy(request.settings)
+
+    from model.directory import load_model, save_model
+    from model.export.saved_model import export_saved_model
+    from model.training.checkpoints import TENSORBOARD, CheckpointStore
+    from model.training.loop import Training
+    from model.training.regularisation import regularised
+    from model.training.strategy import compiles
+    from model.training.tasks import CtcTask, PretrainingTask
+    from model.wav2vec2 import MODEL_BY_HEAD
+
+    settings = request.settings
+    base = load_model(request.base_model)
+    is_ctc = settings.task == "ctc"
+    _require_head(base, request)
+    config = regularised(base.config, settings)
+    data, lengths = _data(request, base, config, strategy)
+    identity = {
+        "settings": {n: v for n, v in to_mapping(settings).items() if n not in _NOT_OF_THE_RESULT},
+        "start": base.digest,
+        "training_data": data.reader.index.fingerprint,
+        "validation_data": data.validation_reader.index.fingerprint,
+        "bucket_lengths": lengths,
+        "vocabulary": dict(request.vocabulary),
+        "code": request.code_fingerprint,
+    }
+    name = hashlib.sha256(json_text(identity).encode()).hexdigest()[:16]
+    store = CheckpointStore(Path(request.staging_dir) / name, identity, settings.keep_checkpoints)
+    start = base.model.named_weights()
+    with strategy.scope():
+        model = MODEL_BY_HEAD[base.model.head](config, dtype=settings.precision)
+        for path, variable in model.named_weights().items():
+            variable.assign(start[path].numpy())
+    task = PretrainingTask(settings.feature_penalty)
+    if is_ctc:
+        task = CtcTask(base.vocabulary, settings.loss_per, dense=compiles(strategy, settings))
+    training = Training(model, task, data, settings, strategy, store, is_chief=is_chief(), should_stop=should_stop)
+    result = training.run()
+    report = {
+        "format_version": 2,
+        "settings": to_mapping(settings),
+        "devices": [strategy.__class__.__name__, strategy.num_replicas_in_sync],
+        "bucket_lengths_samples": lengths,
+        "training_utterances": len(data.reader.index),
+        "left_out": len(data.plan.left_out),
+        **dataclasses.asdict(result),
+    }
+    if not is_chief():
+        return {"steps": result.steps, **result.final}
+    # In float32 and on one device, whatever the training ran on.
+    written = MODEL_BY_HEAD[base.model.head](config)
+    values = training.weights()
+    for path, variable in written.named_weights().items():
+        variable.assign(values[path])
+    model_dir = Path(request.output_dir) / "model_directory"
+    manifest = save_model(
+        written,
+        base.tokens,
+        base.preprocessor,
+        model_dir,
+        source_checkpoint=base.manifest["source_checkpoint"],
+        extra_files={"training.json": report},
+    )
+    export_saved_model(load_model(model_dir), request.serving_dir)
+    shutil.copytree(store.directory / TENSORBOARD, request.model_run_dir, dirs_exist_ok=True)
+    return {"steps": result.steps, "model_digest": manifest["model_digest"], **result.final}
+
+
+def _require_head(base: Any, request: TrainingRequest) -> None:
+    wanted = request.settings.task
+    if base.model.head != wanted:
+        raise CheckpointError(
+            f"A training with the task {wanted!r} must start from a model with the head {wanted!r}, and this one has"
+            f" {base.model.head!r}; choose another checkpoint, or set train.task."
+        )
+    if wanted == "ctc" and base.vocabulary.to_mapping() != dict(request.vocabulary):
+        raise CheckpointError(
+            "Transform must make its labels with the vocabulary of the base model, and had another one; run again with"
+            " --no-cache."
+        )
+
+
+def _data(request: TrainingRequest, base: Any, config: Any, strategy: Any) -> tuple[Any, list[int]]:
+    """Returns what the training reads, and the padded lengths of its buckets."""
+    from components.trainer.transform_graph import TransformGraph
+    from model.training.batches import BatchReader
+    from model.training.loop import TrainingData
+    from model.training.plan import BatchPlan, bucket_lengths
+    from model.training.strategy import compiles, share_of
+    from model.training.tasks import CtcTask, PretrainingTask
+
+    settings = request.settings
+    index = _index(request.train_files, "training")
+    validation_index = _index(request.eval_files, "validation")
+    graph = TransformGraph(request.transform_output)
+    learned = graph.learned(index.read(0))
+    step = config.samples_per_frame
+    lengths = bucket_lengths(learned.length_quantiles, step, settings.max_samples, settings.num_buckets)
+    plan = BatchPlan(
+        index.num_samples, lengths, settings.batch_samples, settings.seed, config.min_samples, settings.max_samples
+    )
+    if len(plan.left_out) == len(index):
+        raise DataError(
+            f"The training split must hold an utterance of {config.min_samples} to {settings.max_samples} samples"
+            f" (train.max_samples); none of its {len(index)} is."
+        )
+    if len(plan.left_out):
+        _LOG.warning("%d utterances do not fit and are not trained on (train.max_samples).", len(plan.left_out))
+    task = CtcTask if settings.task == "ctc" else PretrainingTask
+    foreign: tuple[int, ...] = ()
+    if base.tokens is not None:
+        foreign = _foreign_labels(base.tokens)
+    reader = BatchReader(
+        index=index,
+        parse=graph.parse,
+        config=config,
+        share=share_of(strategy),
+        draws=task.draws_in_training,
+        static_shapes=compiles(strategy, settings) or strategy.num_replicas_in_sync > 1,
+        max_labels=learned.max_labels,
+        foreign_labels=foreign,
+        vocab_size=config.vocab_size if settings.task == "ctc" else None,
+        do_normalise=bool(base.preprocessor.get("do_normalize", True)),
+        seed=settings.seed,
+    )
+    # Validation leaves nothing out: what is longer than the longest bucket gets a bucket of its own. Which shard an
+    # utterance lies in is drawn by its id, so the first ones are as good as any.
+    measured = validation_index.num_samples[: settings.validation_utterances]
+    longest = -(-int(measured.max()) // step) * step
+    validation_reader = dataclasses.replace(
+        reader, index=validation_index, draws=task.draws_in_validation, max_labels=None
+    )
+    validation_plan = BatchPlan(measured, sorted({*lengths, longest}), settings.batch_samples, None, config.min_samples)
+    return TrainingData(reader, plan, validation_reader, validation_plan), lengths
+
+
+def _foreign_labels(vocabulary: Vocabulary) -> tuple[int, ...]:
+    unknown = vocabulary.to_mapping().get(UNKNOWN_TOKEN)
+    return (vocabulary.blank_id,) if unknown is None else (vocabulary.blank_id, unknown)
+
+
+def _index(patterns: Sequence[str], split: str) -> Any:
+    """Returns where the records of a split are, and holds their number against what ingest promised."""
+    import tensorflow as tf
+
+    from model.training.record_index import read_index
+
+    files = sorted(file for pattern in patterns for file in tf.io.gfile.glob(pattern))
+    if not files:
+        raise DataError(f"The {split} split must have files of examples; {', '.join(patterns)} matches none.")
+    index = read_index(files, split)
+    directory = Path(files[0]).parent
+    info = directory.parent / _INFO_FILE
+    if info.is_file():
+        promised = read_json(info).get("splits", {}).get(directory.name.removeprefix("Split-"), {}).get("utterances")
+        if promised is not None and promised != len(index):
+            raise DataError(
+                f"The {split} split must hold the {promised} utterances that {info} counts, and its {len(files)} files"
+                f" hold {len(index)}: a shard is missing or has been changed; run again with --from"
+                " LibriSpeechExampleGen --no-cache."
+            )
+    return index
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,175 @@
+"""Where each utterance lies in the shards, and how long it is: what batches are planned from, without the audio."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import struct
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from model.errors import DataError
+from model.examples import AUDIO, HEAD_BYTES, num_samples_of_head
+from model.record_format import FOOTER_BYTES, HEADER_BYTES, masked_crc32c, record_bytes
+
+_MEND = "copy the shards again, or make them again with: w2v2 run --from LibriSpeechExampleGen --no-cache"
+_SCAN_THREADS = 8
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RecordIndex:
+    """The utterance records of some files. An utterance is known by its number: its place in all of them together.
+
+    Attributes:
+      files: Paths, local or of any file system that TensorFlow knows, such as `gs://`; sorted by their names.
+      file_numbers: int32 `[utterances]`, the file of each.
+      offsets: int64 `[utterances]`, where the record begins in its file, behind its header.
+      sizes: int64 `[utterances]`, the record's bytes.
+      num_samples: int32 `[utterances]`.
+      fingerprint: sha256 (hex) over the names of the files and the checksums of all records, so over what they hold.
+    """
+
+    files: tuple[str, ...]
+    file_numbers: np.ndarray[Any, Any]
+    offsets: np.ndarray[Any, Any]
+    sizes: np.ndarray[Any, Any]
+    num_samples: np.ndarray[Any, Any]
+    fingerprint: str
+
+    def __len__(self) -> int:
+        """The number of utterances."""
+        return len(self.num_samples)
+
+    def read(self, number: int) -> bytes:
+        """Reads the record of an utterance.
+
+        Raises:
+          DataError: the file is gone, shorter than it was, or the record is not what its checksum says.
+        """
+        file = self.files[self.file_numbers[number]]
+        offset, size = int(self.offsets[number]), int(self.sizes[number])
+        content = read_at(file, offset, size + FOOTER_BYTES)
+        record = memoryview(content)[:size]
+        if len(content) != size + FOOTER_BYTES or struct.pack("<I", masked_crc32c([record])) != content[size:]:
+            raise DataError(
+                f"{file} must hold a whole record at byte {offset}, and that one is damaged (its checksum is another"
+                f" one); {_MEND}."
+            )
+        return bytes(record)
+
+
+def read_index(files: Sequence[str], split: str) -> RecordIndex:
+    """Reads where the records of TFRecord files are: their headers, not their audio.
+
+    Files of Cloud Storage are read whole for that, some of them at a time.
+
+    Args:
+      files: Paths of uncompressed TFRecord files.
+      split: The name of the split, for messages.
+
+    Raises:
+      DataError: there is no file, no record, a damaged file, or a shard of `…-of-NNNNN` is missing.
+    """
+    if not files:
+        raise DataError(f"The {split} split must have files of records, and has none; {_MEND}.")
+    ordered = tuple(sorted(files, key=lambda file: (_name(file), file)))
+    with ThreadPoolExecutor(_SCAN_THREADS) as pool:
+        scanned = list(pool.map(_scan, ordered))
+    digest = hashlib.sha256()
+    for file, (_, _, _, checksums) in zip(ordered, scanned, strict=True):
+        digest.update(f"{_name(file)}\0".encode() + checksums + b"\n")
+    counts = [len(offsets) for offsets, *_ in scanned]
+    if not sum(counts):
+        raise DataError(f"The {split} split must hold an utterance; its {len(ordered)} files are empty.")
+    return RecordIndex(
+        files=ordered,
+        file_numbers=np.repeat(np.arange(len(ordered), dtype=np.int32), counts),
+        offsets=np.concatenate([np.asarray(offsets, np.int64) for offsets, *_ in scanned]),
+        sizes=np.concatenate([np.asarray(sizes, np.int64) for _, sizes, *_ in scanned]),
+        num_samples=np.concatenate([np.asarray(samples, np.int32) for _, _, samples, _ in scanned]),
+        fingerprint=digest.hexdigest(),
+    )
+
+
+def read_at(file: str, offset: int, size: int) -> bytes:
+    """Reads bytes of a file, local or remote; fewer where it ends before.
+
+    Raises:
+      DataError: the file cannot be opened.
+    """
+    try:
+        if "://" in file:
+            import tensorflow as tf
+
+            with tf.io.gfile.GFile(file, "rb") as stream:
+                stream.seek(offset)
+                return stream.read(size)
+        with open(file, "rb", buffering=0) as stream:
+            return os.pread(stream.fileno(), size, offset)
+    except OSError as error:
+        raise DataError(
+            f"The shard {file} must be there to be read, and is not ({error.strerror}); {_MEND}."
+        ) from error
+    except Exception as error:
+        if type(error).__module__.startswith("tensorflow"):
+            raise DataError(f"The shard {file} must be there to be read, and is not ({error}); {_MEND}.") from error
+        raise
+
+
+def _scan(file: str) -> tuple[list[int], list[int], list[int], bytes]:
+    """Returns offsets, sizes and samples of the records of a file, and their checksums joined."""
+    offsets: list[int] = []
+    sizes: list[int] = []
+    samples: list[int] = []
+    checksums = bytearray()
+    place = 0
+    # The checksum of one record, the header of the next and its beginning lie side by side.
+    around = read_at(file, place, HEADER_BYTES + HEAD_BYTES)
+    while around:
+        size = record_bytes(around[:HEADER_BYTES]) if len(around) >= HEADER_BYTES else None
+        if size is None:
+            raise DataError(
+                f"{file} must be a whole file of records, and is damaged at byte {place} (the length of a record has"
+                f" another checksum); {_MEND}."
+            )
+        begin = place + HEADER_BYTES
+        after = read_at(file, begin + size, FOOTER_BYTES + HEADER_BYTES + HEAD_BYTES)
+        if len(after) < FOOTER_BYTES:
+            raise DataError(
+                f"{file} must be a whole file of records, and ends within the one at byte {begin}; {_MEND}."
+            )
+        head = around[HEADER_BYTES : HEADER_BYTES + min(size, HEAD_BYTES)]
+        count = num_samples_of_head(head)
+        samples.append(_parsed_samples(file, begin, size) if count is None else count)
+        offsets.append(begin)
+        sizes.append(size)
+        checksums += after[:FOOTER_BYTES]
+        place, around = begin + size + FOOTER_BYTES, after[FOOTER_BYTES:]
+    return offsets, sizes, samples, bytes(checksums)
+
+
+def _parsed_samples(file: str, begin: int, size: int) -> int:
+    """Returns the samples of a record that another writer has laid out."""
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError
+
+    try:
+        audio = tf.train.Example.FromString(read_at(file, begin, size)).features.feature[AUDIO].bytes_list.value
+    except DecodeError as error:
+        raise DataError(
+            f"{file} must hold utterance records, and what lies at byte {begin} is none: {error}."
+        ) from error
+    if len(audio) != 1:
+        raise DataError(
+            f"{file} must hold utterance records with one value of {AUDIO!r} each, and the one at byte {begin} has"
+            f" {len(audio)}."
+        )
+    return len(audio[0]) // 2
+
+
+def _name(file: str) -> str:
+    return file.rpartition("/")[2]
