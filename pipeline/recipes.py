@@ -1,6 +1,6 @@
-"""The published recipes of fine-tuning, in what they share; each is a file in `pipeline/configs/`.
+"""What several configurations share.
 
-Source: fairseq's `examples/wav2vec/config/finetuning/base_*.yaml`, for Baevski et al. 2020. An update is over 25.6
+The published recipes of fine-tuning are a file each in `pipeline/configs/`. Source: fairseq's `examples/wav2vec/config/finetuning/base_*.yaml`, for Baevski et al. 2020. An update is over 25.6
 million samples there, 1,600 seconds: GPUs × batches × 3.2 million samples. Here it is as many, in batches that fit
 into the memory of the cores of a TPU v3-8.
 """
@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from beam_jobs.synthetic_corpus.settings import SyntheticCorpusSettings
 from components.checkpoint_converter.settings import CheckpointSettings
 from components.release_exporter.settings import ReleaseSettings
 from components.wer_evaluator.settings import GateSettings
 from model.training.settings import TrainingSettings
 from pipeline.config import CorpusConfig, PipelineConfig
+
+# Shares no speaker and no sentence of its test with the default corpus.
+BROAD_SPEECH = SyntheticCorpusSettings(text="broad", minutes=160, train_speakers=78, dev_speakers=6, test_speakers=4)
 
 _UPDATE_SAMPLES = 25_600_000
 _ACCUMULATED = 4
