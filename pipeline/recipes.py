@@ -1,8 +1,8 @@
-"""What several configurations share.
+"""What several configurations share: the broad synthetic speech, and the published recipes of fine-tuning.
 
-The published recipes of fine-tuning are a file each in `pipeline/configs/`. Source: fairseq's `examples/wav2vec/config/finetuning/base_*.yaml`, for Baevski et al. 2020. An update is over 25.6
-million samples there, 1,600 seconds: GPUs × batches × 3.2 million samples. Here it is as many, in batches that fit
-into the memory of the cores of a TPU v3-8.
+Source of the recipes: fairseq's `examples/wav2vec/config/finetuning/base_*.yaml`, for Baevski et al. 2020. An update is
+over 25.6 million samples there, 1,600 seconds: GPUs × batches × 3.2 million samples. Here it is as many, in batches
+that fit into the memory of the cores of a TPU v3-8.
 """
 
 from __future__ import annotations
