@@ -14,7 +14,8 @@ from tfx.components.evaluator import constants
 from tfx.types import artifact_utils
 
 from components.evaluation.gate import Decision
-from model.storage import replacing, write_json
+from model.export.release import TRAINING_FILE
+from model.storage import read_json, replacing, write_json
 
 _ANOMALIES_FILE = "SchemaDiff.pb"
 
@@ -34,6 +35,12 @@ def read_anomalies(artifacts: list[types.Artifact]) -> dict[str, list[str]] | No
                 f"{name}: {info.short_description}" for name, info in sorted(anomalies.anomaly_info.items())
             ]
     return found or None
+
+
+def read_training(release_dir: str) -> dict[str, Any] | None:
+    """Returns how the model of a release was trained; None where ReleaseExporter was told nothing of it."""
+    path = Path(release_dir) / TRAINING_FILE
+    return read_json(path) if path.is_file() else None
 
 
 def write_evaluation(

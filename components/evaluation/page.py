@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
+from components.evaluation.curves import training_section
 from components.evaluation.gate import Decision
 
 _VERDICTS = {
@@ -17,7 +18,7 @@ _VERDICTS = {
 
 
 def render_page(decision: Decision, metrics: Mapping[str, Any], headline: str, sections: Mapping[str, str]) -> str:
-    """Returns a report as HTML: the verdict, the checks, what an evaluator adds, and where the model comes from.
+    """Returns a report as HTML: the verdict, the checks, what an evaluator adds, the training, and the provenance.
 
     Args:
       decision: Of the gate.
@@ -31,6 +32,7 @@ def render_page(decision: Decision, metrics: Mapping[str, Any], headline: str, s
         _summary(decision, headline),
         _section("Checks", _checks(decision)),
         *(_section(title, body) for title, body in sections.items()),
+        *([_section("Training", training_section(training))] if (training := metrics.get("training")) else ()),
         _section("Provenance", _provenance(metrics)),
     ]
     return (

@@ -9,7 +9,7 @@ from tfx import types
 from tfx.components.evaluator import executor as tfx_evaluator
 from tfx.types import artifact_utils
 
-from components.evaluation.blessing import bless, read_anomalies, write_evaluation
+from components.evaluation.blessing import bless, read_anomalies, read_training, write_evaluation
 from components.pretraining_evaluator.gate import decide
 from components.pretraining_evaluator.settings import PretrainingEvaluationSettings, PretrainingGateSettings
 from model.settings import from_json
@@ -62,7 +62,7 @@ class Executor(tfx_evaluator.Executor):
             from_json(PretrainingEvaluationSettings, exec_properties["evaluation_settings"]),
         )
         anomalies = read_anomalies(input_dict.get("example_anomalies") or [])
-        metrics = {**measured.metrics, "anomalies": anomalies}
+        metrics = {**measured.metrics, "anomalies": anomalies, "training": read_training(release.uri)}
         decision = decide(metrics, from_json(PretrainingGateSettings, exec_properties["gate_settings"]))
 
         evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import shutil
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -18,7 +19,16 @@ from typing import Any
 
 from model.directory import read_manifest
 from model.export import fresh_process
-from model.export.release import CHECKPOINT, FORMATS, ONNX, RELEASE_FILE, SAVED_MODEL, Release, read_release
+from model.export.release import (
+    CHECKPOINT,
+    FORMATS,
+    ONNX,
+    RELEASE_FILE,
+    SAVED_MODEL,
+    TRAINING_FILE,
+    Release,
+    read_release,
+)
 from model.export.settings import ReleaseSettings
 from model.settings import from_json, to_json
 from model.storage import disk_full_is_said, release_digest, sha256_of_files
@@ -62,7 +72,10 @@ def export_release(model_directory: str | Path, output_directory: str | Path, se
     output = Path(output_directory)
     loaded = load_model(model_directory)
     with disk_full_is_said(output):
+        output.mkdir(parents=True, exist_ok=True)
         (output / RELEASE_FILE).unlink(missing_ok=True)
+        if (told := Path(model_directory) / TRAINING_FILE).is_file():
+            shutil.copyfile(told, output / TRAINING_FILE)
         # The SavedModel first: what this process traces before it changes its bytes.
         export_saved_model(loaded, output / SAVED_MODEL)
         export_onnx(loaded, output / ONNX, settings.onnx_opset)

@@ -4,6 +4,7 @@ saved_model/   what `model.export.saved_model` writes
 onnx/          what `model.export.onnx_model` writes
 checkpoint/    what `model.export.checkpoint` writes
 RELEASE.json   the digests, and name, source and versions; itself outside the release digest
+training.json  how the model was trained, where it was trained here; outside the release digest, too
 
 A published version holds the files of one format at its root, with the same RELEASE.json, to which `format` and
 `version` are added, and README.md, the model card.
@@ -22,6 +23,8 @@ from model.errors import ReleaseError
 from model.storage import read_json, release_digest, sha256_of_file, write_json
 
 RELEASE_FILE = "RELEASE.json"
+# How the model was trained, for the evaluator's report; outside the digest.
+TRAINING_FILE = "training.json"
 SAVED_MODEL = "saved_model"
 ONNX = "onnx"
 CHECKPOINT = "checkpoint"

@@ -29,14 +29,12 @@ class Line(NamedTuple):
     has_points: bool = False
 
 
-def training_section(training: Mapping[str, Any] | None) -> str:
+def training_section(training: Mapping[str, Any]) -> str:
     """Returns the section of a report, HTML without its heading.
 
     Args:
-      training: The content of `training.json`, as Trainer writes it; None where there is none.
+      training: The content of `training.json`, as Trainer writes it.
     """
-    if not training or not training.get("curves", {}).get("step"):
-        return "<p>Nothing is known of the training.</p>"
     curves, measurements = training["curves"], training.get("measurements", ())
     steps = curves["step"]
     measured = [one["step"] for one in measurements]
