@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from components.evaluation.gate import is_number
+
 # In units of a phone's pixels, so that text keeps its size there.
 _WIDTH, _HEIGHT = 360, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 352, 12, 160
@@ -60,10 +62,7 @@ def training_section(training: Mapping[str, Any]) -> str:
 
 def plot(title: str, lines: Sequence[Line]) -> str:
     """Returns a figure: lines over steps, their axes, and the numbers for those who do not see them."""
-    points = [
-        [(step, value) for step, value in zip(line.steps, line.values, strict=True) if _is_number(value)]
-        for line in lines
-    ]
+    points = [_numbers(line) for line in lines]
     values = [value for of_line in points for _, value in of_line]
     if not values:
         return f"<figure><figcaption>{html.escape(title)}</figcaption><p>There is no number to show.</p></figure>"
@@ -95,7 +94,7 @@ def plot(title: str, lines: Sequence[Line]) -> str:
         if line.has_points:
             drawn += [
                 f'<circle class="point line-{number}" cx="{x}" cy="{y}" r="2.5"/>'
-                for x, y in map(_pair(place), of_line)
+                for x, y in (place(*point) for point in of_line)
             ]
         if len(lines) > 1:
             x = _RIGHT - 88
@@ -114,8 +113,9 @@ def plot(title: str, lines: Sequence[Line]) -> str:
     )
 
 
-def _pair(place: Any) -> Any:
-    return lambda point: place(*point)
+def _numbers(line: Line) -> list[tuple[float, float]]:
+    pairs = zip(line.steps, line.values, strict=True)
+    return [(step, value) for step, value in pairs if value is not None and is_number(value)]
 
 
 def _told(points: Sequence[tuple[float, float]]) -> str:
@@ -163,7 +163,3 @@ def _number(value: float) -> str:
     if abs(value) < 0.001:
         return f"{value:.0e}".replace("e-0", "e-")
     return f"{value:.3g}"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

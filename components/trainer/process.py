@@ -9,7 +9,6 @@ import argparse
 import dataclasses
 import hashlib
 import logging
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -78,7 +77,7 @@ def train(request: TrainingRequest, should_stop: Callable[[], bool] = lambda: Fa
         "code": request.code_fingerprint,
     }
     name = hashlib.sha256(json_text(identity).encode()).hexdigest()[:16]
-    store = CheckpointStore(Path(request.staging_dir) / name, identity, settings.keep_checkpoints)
+    store = CheckpointStore(f"{request.staging_dir}/{name}", identity, settings.keep_checkpoints)
     start = base.model.named_weights()
     with strategy.scope():
         model = MODEL_BY_HEAD[base.model.head](config, dtype=settings.precision)
@@ -115,8 +114,17 @@ def train(request: TrainingRequest, should_stop: Callable[[], bool] = lambda: Fa
         extra_files={"training.json": report},
     )
     export_saved_model(load_model(model_dir), request.serving_dir)
-    shutil.copytree(store.directory / TENSORBOARD, request.model_run_dir, dirs_exist_ok=True)
+    _copy_files(f"{store.directory}/{TENSORBOARD}", request.model_run_dir)
     return {"steps": result.steps, "model_digest": manifest["model_digest"], **result.final}
+
+
+def _copy_files(source: str, destination: str) -> None:
+    """Copies the files of a directory, local or remote both."""
+    import tensorflow as tf
+
+    tf.io.gfile.makedirs(destination)
+    for name in tf.io.gfile.listdir(source):
+        tf.io.gfile.copy(f"{source}/{name}", f"{destination}/{name}", overwrite=True)
 
 
 def _require_head(base: Any, request: TrainingRequest) -> None:

@@ -6,19 +6,22 @@
   best-00000900.safetensors   weights that were among the best
   tensorboard/             the events of TensorBoard
 
-A file appears whole or not at all. A state holds no audio and no random state: what comes next is a function of the
-seed and of the step.
+The directory is local, or of any file system that TensorFlow knows, such as `gs://`. A file appears whole or not at
+all: a local one is renamed, and Cloud Storage shows no object before it is complete. A state holds no audio and no
+random state: what comes next is a function of the seed and of the step.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import json
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +62,7 @@ class CheckpointStore:
     """Writes and reads the states of one training.
 
     Args:
-      directory: Its own directory, local.
+      directory: Its own directory.
       identity: Plain JSON values that say what the training is.
       keep: How many states are kept, the newest.
 
@@ -69,14 +72,15 @@ class CheckpointStore:
     """
 
     def __init__(self, directory: str | os.PathLike[str], identity: Mapping[str, Any], keep: int = 3) -> None:
-        self.directory = Path(directory)
+        self.directory = os.fspath(directory)
         self._keep = keep
         wanted = json.loads(json_text(identity))
-        path = self.directory / IDENTITY_FILE
-        if path.is_file():
-            _require_same(path, read_json(path), wanted)
+        if IDENTITY_FILE in self._names():
+            with self._fetched(IDENTITY_FILE) as path:
+                found = read_json(path)
+            _require_same(f"{self.directory}/{IDENTITY_FILE}", found, wanted)
         else:
-            with disk_full_is_said(self.directory), replacing(path) as temporary:
+            with self._put(IDENTITY_FILE) as temporary:
                 temporary.write_text(json_text(wanted), encoding="utf-8")
 
     def save(self, step: int, arrays: Arrays, state: Mapping[str, Any]) -> None:
@@ -85,23 +89,23 @@ class CheckpointStore:
         Raises:
           DiskFullError: there is no room left; the states that were saved before stay.
         """
-        self._write(self.directory / f"step-{step:08d}.safetensors", arrays, state)
-        for old, path in self._files(_STEP)[self._keep :]:
+        self._write(f"step-{step:08d}.safetensors", arrays, state)
+        for old, name in self._found(_STEP)[self._keep :]:
             if old != step:
-                path.unlink(missing_ok=True)
+                self._remove(name)
 
     def latest(self) -> SavedState | None:
         """Returns the newest state that can be read; one that is damaged is told of in the log, and passed over."""
-        for step, path in self._files(_STEP):
+        for step, name in self._found(_STEP):
             try:
-                return self._read(step, path)
+                return self._read(step, name)
             except CheckpointError as error:
                 _LOG.warning("%s The state before it is used.", error)
         return None
 
     def save_weights(self, step: int, arrays: Arrays) -> None:
         """Saves weights that are among the best."""
-        self._write(self.directory / f"best-{step:08d}.safetensors", arrays, {})
+        self._write(f"best-{step:08d}.safetensors", arrays, {})
 
     def weights(self, step: int) -> dict[str, np.ndarray[Any, Any]]:
         """Returns weights that `save_weights` saved.
@@ -109,55 +113,106 @@ class CheckpointStore:
         Raises:
           CheckpointError: they are gone or damaged.
         """
-        return self._read(step, self.directory / f"best-{step:08d}.safetensors").arrays
+        return self._read(step, f"best-{step:08d}.safetensors").arrays
 
-    def keep_weights(self, steps: Iterator[int] | list[int]) -> None:
+    def keep_weights(self, steps: Iterable[int]) -> None:
         """Removes the best weights of all other steps."""
         kept = set(steps)
-        for step, path in self._files(_BEST):
+        for step, name in self._found(_BEST):
             if step not in kept:
-                path.unlink(missing_ok=True)
+                self._remove(name)
 
     def clear(self) -> None:
         """Removes what only a training that goes on needs; the newest state stays, so that it is not done again."""
-        for _, path in [*self._files(_STEP)[1:], *self._files(_BEST)]:
-            path.unlink(missing_ok=True)
+        for _, name in [*self._found(_STEP)[1:], *self._found(_BEST)]:
+            self._remove(name)
 
-    def _files(self, pattern: re.Pattern[str]) -> list[tuple[int, Path]]:
-        """Returns steps and files, the newest first."""
-        found = [(match, path) for path in self.directory.iterdir() if (match := pattern.fullmatch(path.name))]
-        return sorted(((int(match[1]), path) for match, path in found), reverse=True)
+    def _found(self, pattern: re.Pattern[str]) -> list[tuple[int, str]]:
+        """Returns steps and names of files, the newest first."""
+        found = [(match, name) for name in self._names() if (match := pattern.fullmatch(name))]
+        return sorted(((int(match[1]), name) for match, name in found), reverse=True)
 
-    @staticmethod
-    def _write(path: Path, arrays: Arrays, state: Mapping[str, Any]) -> None:
-        contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        with replacing(path) as temporary:
+    def _write(self, name: str, arrays: Arrays, state: Mapping[str, Any]) -> None:
+        contiguous = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
+        with self._put(name) as temporary:
             try:
                 safetensors.numpy.save_file(contiguous, temporary, metadata={_STATE: json.dumps(state)})
                 with open(temporary, "rb+") as file:
                     os.fsync(file.fileno())
             except safetensors.SafetensorError as error:
                 if os.strerror(errno.ENOSPC).lower() in str(error).lower():
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name) from error
                 raise
 
-    @staticmethod
-    def _read(step: int, path: Path) -> SavedState:
+    def _read(self, step: int, name: str) -> SavedState:
         try:
-            with safetensors.safe_open(path, framework="numpy") as file:
+            with self._fetched(name) as path, safetensors.safe_open(path, framework="numpy") as file:
                 state = json.loads((file.metadata() or {}).get(_STATE, ""))
                 # Copied out of the mapped file, which may be removed.
-                arrays = {name: np.array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 — no mapping
+                arrays = {key: np.array(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118 — no mapping
         except (OSError, ValueError, safetensors.SafetensorError) as error:
-            raise CheckpointError(f"{path} must be a whole state of a training, and is damaged: {error}.") from error
+            raise CheckpointError(
+                f"{self.directory}/{name} must be a whole state of a training, and is damaged: {error}."
+            ) from error
         return SavedState(step, arrays, state)
 
+    # === Files, here or elsewhere ===
 
-def _require_same(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    @property
+    def _is_remote(self) -> bool:
+        return "://" in self.directory
+
+    def _names(self) -> list[str]:
+        if not self._is_remote:
+            root = Path(self.directory)
+            return [path.name for path in root.iterdir()] if root.is_dir() else []
+        files = _remote_files()
+        return files.listdir(self.directory) if files.isdir(self.directory) else []
+
+    @contextlib.contextmanager
+    def _put(self, name: str) -> Iterator[Path]:
+        """Gives a local path to write to; what is there when the block ends appears under the name."""
+        if not self._is_remote:
+            with replacing(Path(self.directory) / name) as temporary:
+                yield temporary
+            return
+        with tempfile.TemporaryDirectory() as local, disk_full_is_said(local):
+            temporary = Path(local) / name
+            yield temporary
+            files = _remote_files()
+            files.makedirs(self.directory)
+            files.copy(str(temporary), f"{self.directory}/{name}", overwrite=True)
+
+    @contextlib.contextmanager
+    def _fetched(self, name: str) -> Iterator[Path]:
+        """Gives a local path to read from."""
+        if not self._is_remote:
+            yield Path(self.directory) / name
+            return
+        with tempfile.TemporaryDirectory() as local, disk_full_is_said(local):
+            path = Path(local) / name
+            if name in self._names():
+                _remote_files().copy(f"{self.directory}/{name}", str(path))
+            yield path
+
+    def _remove(self, name: str) -> None:
+        if self._is_remote:
+            _remote_files().remove(f"{self.directory}/{name}")
+        else:
+            (Path(self.directory) / name).unlink(missing_ok=True)
+
+
+def _remote_files() -> Any:
+    import tensorflow as tf
+
+    return tf.io.gfile
+
+
+def _require_same(path: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     for name in sorted({*found, *wanted}):
         if found.get(name) != wanted.get(name):
             raise CheckpointError(
-                f"The states in {path.parent} must be those of this training, and are of another one: its"
+                f"The states beside {path} must be those of this training, and are of another one: its"
                 f" {_difference(name, found.get(name), wanted.get(name))}; remove that directory, or name another."
             )
 

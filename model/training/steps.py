@@ -101,8 +101,8 @@ class Steps:
         self._random_states = [v for v in model.variables if "seed_generator_state" in v.path]
         require(
             not (self._compiled and not self._is_alone and task.adds_up_replicas),
-            f"train.compilation must be 'graph' or 'auto' in pre-training on {strategy.num_replicas_in_sync} devices that"
-            " are no TPU: what they add up on the way cannot be compiled there.",
+            f"train.compilation must be 'graph' or 'auto' in pre-training on {strategy.num_replicas_in_sync} devices"
+            " that are no TPU: what they add up on the way cannot be compiled.",
         )
         self._functions: dict[Any, Callable[..., Any]] = {}
         self._sums: list[tf.Variable] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import tensorflow as tf
 
@@ -21,10 +20,10 @@ class EventLog:
       step: The step that it goes on from.
     """
 
-    def __init__(self, directory: Path | None, step: int) -> None:
+    def __init__(self, directory: str | None, step: int) -> None:
         self._writer = None
         if directory is not None:
-            self._writer = tf.summary.create_file_writer(str(directory / TENSORBOARD), filename_suffix=f".{step}")
+            self._writer = tf.summary.create_file_writer(f"{directory}/{TENSORBOARD}", filename_suffix=f".{step}")
 
     def write_point(self, curves: Curves) -> None:
         """Writes the newest point of the curves."""

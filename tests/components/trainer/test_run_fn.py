@@ -64,7 +64,7 @@ def prepared(tmp_path_factory):
 
 def test_the_transform_graph_gives_labels_and_quantiles(prepared):
     graph = TransformGraph(str(prepared / "transform"))
-    records = list(tf.data.TFRecordDataset(str(prepared / "train")).as_numpy_iterator())
+    records = [bytes(record) for record in tf.data.TFRecordDataset(str(prepared / "train")).as_numpy_iterator()]
     learned = graph.learned(records[3])
     assert learned.length_quantiles[-1] == max(LENGTHS)
     assert len(learned.length_quantiles) == 64
