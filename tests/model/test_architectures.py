@@ -6,10 +6,11 @@ import pytest
 
 from model.architectures import ARCHITECTURES, BASE, LARGE, TINY, find_architecture
 from model.checkpoint import table
+from model.config import Head
 from model.errors import CheckpointError, UsageError
 
 
-def parameters(config, head="none"):
+def parameters(config, head: Head = "none"):
     total = 0
     for row in table.rows(config, head):
         size = 1

@@ -11,6 +11,7 @@ from beam_jobs.librispeech.ingest import ingest
 from beam_jobs.librispeech.obtain import obtain_corpus
 from model.errors import ConfigurationError, DataError
 from model.examples import read_utterances
+from model.settings import from_mapping
 
 SOUND = IngestSettings(transcripts="none", num_shards_per_split=1)
 SUBSETS = {"train-a": ["11", "12", "13"], "dev-a": ["21"]}
@@ -179,5 +180,5 @@ def test_the_page_says_nothing_of_words(folder, silent, tmp_path):
 
 
 def test_settings_know_two_words():
-    with pytest.raises(ConfigurationError, match="ingest.transcripts must be 'required' or 'none', not 'some'"):
-        IngestSettings(transcripts="some")
+    with pytest.raises(ConfigurationError, match="transcripts must be one of 'required', 'none', not 'some'"):
+        from_mapping(IngestSettings, {"transcripts": "some"})

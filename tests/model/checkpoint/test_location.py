@@ -140,3 +140,12 @@ def test_a_directory_that_is_named_like_weights_is_none(directory):
     (root / "model.safetensors").mkdir()
     with pytest.raises(CheckpointError, match="must hold its weights"):
         find_checkpoint(Path(root))
+
+
+def test_a_published_version_is_called_by_its_model(directory):
+    root = directory("model.safetensors")
+    (root / "RELEASE.json").write_text('{"name": "backbone", "version": 3}')
+    assert find_checkpoint(root).name == "backbone, version 3"
+    assert find_checkpoint(root / "model.safetensors").name == "backbone, version 3"
+    (root / "RELEASE.json").write_text('{"name": "backb')
+    assert find_checkpoint(root).name == "wav2vec2-base"

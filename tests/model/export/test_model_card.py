@@ -1,5 +1,6 @@
 """The model card: its metadata is what was measured, and nothing in it can break out of its place."""
 
+import dataclasses
 import json
 
 import pytest
@@ -128,3 +129,53 @@ def test_an_evaluation_that_measured_nothing_or_something_else_is_refused(write,
 def test_a_missing_evaluation_is_refused(tmp_path):
     with pytest.raises(ReleaseError, match="must be a whole evaluation, .*run the evaluator again"):
         read_evaluation(tmp_path, RELEASE)
+
+
+BACKBONE = dataclasses.replace(RELEASE, head="pretraining")
+VALIDATION = {
+    "contrastive_loss": 1.8765, "interval": SPEAKERS, "accuracy": 0.625, "code_perplexity": 210.4, "codes": 640,
+    "utterances": 5567, "masked_frames": 1_234_567, "negatives": 100,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("format_", "library", "use"),
+    [
+        ("saved_model", "tensorflow", 'model.signatures["encode"]'),
+        ("onnx", "onnx", 'OnnxRelease(".", "last_hidden_state")'),
+        ("checkpoint", "transformers", "w2v2 run --checkpoint . --corpus DIR"),
+    ],
+)
+def test_a_backbone_is_told_by_its_loss(write, format_, library, use):
+    evaluation = read_evaluation(write({"validation": VALIDATION}), BACKBONE)
+    metadata, page = parts(model_card(BACKBONE, format_, "base", evaluation))
+    assert (metadata["library_name"], metadata["pipeline_tag"]) == (library, "feature-extraction")
+    assert metadata["metrics"] == ["contrastive_loss", "code_perplexity"]
+    (result,) = metadata["model-index"][0]["results"]
+    assert result["dataset"] == {"name": "LibriSpeech validation", "type": "LibriSpeech", "split": "validation"}
+    assert [metric["value"] for metric in result["metrics"]] == [1.8765, 210.40]
+    assert use in page
+    assert "| validation | 1.877 | 0.030 to 0.041 (over speakers) | 62.5 % | 210.4 of 640 | 5,567 | 1,234,567 |" in page
+    assert "from 100 other masked frames" in page
+    assert "It recognises nothing by itself" in page
+    assert "WER" not in page
+
+
+@pytest.mark.parametrize(
+    ("splits", "message"),
+    [
+        ({}, "must hold the contrastive loss of a split, as a number"),
+        ({"validation": {**VALIDATION, "contrastive_loss": float("nan")}}, "must hold the contrastive loss of a split"),
+        ({"test-clean": CLEAN}, "must be a whole evaluation, .*KeyError"),
+    ],
+)
+def test_a_backbone_without_a_loss_has_no_card(write, splits, message):
+    with pytest.raises(ReleaseError, match=message):
+        read_evaluation(write(splits), BACKBONE)
+
+
+def test_a_checkpoint_of_a_recogniser_says_how_it_is_used(write):
+    evaluation = read_evaluation(write({"test-clean": CLEAN}), RELEASE)
+    metadata, page = parts(model_card(RELEASE, "checkpoint", "base", evaluation))
+    assert metadata["library_name"] == "transformers"
+    assert 'Wav2Vec2ForCTC.from_pretrained(".")' in page
