@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import hashlib
+import json
 import logging
 import signal
 import sys
@@ -19,7 +20,7 @@ from components.trainer.request import TrainingRequest
 from model.errors import CheckpointError, DataError
 from model.export import fresh_process
 from model.settings import from_json, to_mapping
-from model.storage import json_text, read_json
+from model.storage import json_text
 from model.text import UNKNOWN_TOKEN, Vocabulary
 
 _LOG = logging.getLogger(__name__)
@@ -210,10 +211,12 @@ def _index(patterns: Sequence[str], split: str) -> Any:
     if not files:
         raise DataError(f"The {split} split must have files of examples; {', '.join(patterns)} matches none.")
     index = read_index(files, split)
-    directory = Path(files[0]).parent
-    info = directory.parent / _INFO_FILE
-    if info.is_file():
-        promised = read_json(info).get("splits", {}).get(directory.name.removeprefix("Split-"), {}).get("utterances")
+    root, _, directory = files[0].rpartition("/")[0].rpartition("/")
+    info = f"{root}/{_INFO_FILE}"
+    if tf.io.gfile.exists(info):
+        with tf.io.gfile.GFile(info) as stream:
+            counts = json.loads(stream.read()).get("splits", {})
+        promised = counts.get(directory.removeprefix("Split-"), {}).get("utterances")
         if promised is not None and promised != len(index):
             raise DataError(
                 f"The {split} split must hold the {promised} utterances that {info} counts, and its {len(files)} files"
