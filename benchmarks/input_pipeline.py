@@ -177,14 +177,14 @@ def read_constant(records: list[str]) -> None:
         speech = tf.cast(pcm, tf.float32) / 32768.0
         mean, variance = tf.nn.moments(speech, axes=[0])
         speech = (speech - mean) * tf.math.rsqrt(variance + 1e-5)
-        speech = tf.pad(speech, [[0, CONSTANT_SAMPLES - tf.shape(speech)[0]]])
-        return speech, tf.strings.unicode_decode(parsed["transcript"], "UTF-8")
+        silence = tf.zeros([CONSTANT_SAMPLES - tf.shape(speech)[0]])
+        return tf.concat([speech, silence], axis=0), tf.strings.unicode_decode(parsed["transcript"], "UTF-8")
 
     dataset = (
         tf.data.TFRecordDataset(records)
         .shuffle(256, seed=20)
         .map(decode, num_parallel_calls=tf.data.AUTOTUNE)
-        .padded_batch(BATCH_SAMPLES // CONSTANT_SAMPLES, padded_shapes=([CONSTANT_SAMPLES], [None]))
+        .padded_batch(BATCH_SAMPLES // CONSTANT_SAMPLES)
         .prefetch(2)
     )
     for _ in dataset:

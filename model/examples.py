@@ -173,6 +173,21 @@ def _after_length(head: bytes, place: int, tag: int) -> tuple[int, int]:
     return 0, 0
 
 
+def num_samples_of(record: bytes) -> int:
+    """Returns how many samples a record has, whatever stands in front in it.
+
+    Raises:
+      DataError: the bytes are no utterance record.
+    """
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError
+
+    try:
+        return len(_one(tf.train.Example.FromString(record).features.feature, AUDIO, "bytes_list")) // 2
+    except (DecodeError, ValueError) as error:
+        raise DataError(f"A record must be an utterance as ingest writes it: {error}.") from error
+
+
 def decode(record: bytes) -> Utterance:
     """Returns the utterance of a record.
 

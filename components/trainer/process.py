@@ -100,8 +100,9 @@ def train(request: TrainingRequest, should_stop: Callable[[], bool] = lambda: Fa
     }
     if not is_chief():
         return {"steps": result.steps, **result.final}
-    # In float32 and on one device, whatever the training ran on.
-    written = MODEL_BY_HEAD[base.model.head](config)
+    # In float32 and on one device, whatever the training ran on; and with the dropouts and masks that the checkpoint
+    # came with: those of this training are in training.json, and what follows it may want others.
+    written = MODEL_BY_HEAD[base.model.head](base.config)
     values = training.weights()
     for path, variable in written.named_weights().items():
         variable.assign(values[path])

@@ -33,7 +33,8 @@ def sample_negatives(seeds: Any, time_mask: Any, num_negatives: int) -> tf.Tenso
     drawn = tf.minimum(tf.cast(noise * tf.cast(others, tf.float32), tf.int32), others - 1)
     # The n-th masked frame skips itself.
     place = (tf.cumsum(mask, axis=1) - 1)[:, :, None]
-    drawn += tf.cast(drawn >= place, tf.int32)
+    # Where nothing is masked, what is drawn means nothing, but must be a place.
+    drawn = tf.minimum(drawn + tf.cast(drawn >= place, tf.int32), frames - 1)
     # The positions of the masked frames, first.
     order = tf.argsort(1 - mask, axis=1, stable=True)
     positions = tf.gather(order, drawn, batch_dims=1)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from model.errors import DataError
-from model.examples import AUDIO, HEAD_BYTES, num_samples_of_head
+from model.examples import HEAD_BYTES, num_samples_of, num_samples_of_head
 from model.record_format import FOOTER_BYTES, HEADER_BYTES, masked_crc32c, record_bytes
 
 _MEND = "copy the shards again, or make them again with: w2v2 run --from LibriSpeechExampleGen --no-cache"
@@ -154,21 +154,10 @@ def _scan(file: str) -> tuple[list[int], list[int], list[int], bytes]:
 
 def _parsed_samples(file: str, begin: int, size: int) -> int:
     """Returns the samples of a record that another writer has laid out."""
-    import tensorflow as tf
-    from google.protobuf.message import DecodeError
-
     try:
-        audio = tf.train.Example.FromString(read_at(file, begin, size)).features.feature[AUDIO].bytes_list.value
-    except DecodeError as error:
-        raise DataError(
-            f"{file} must hold utterance records, and what lies at byte {begin} is none: {error}."
-        ) from error
-    if len(audio) != 1:
-        raise DataError(
-            f"{file} must hold utterance records with one value of {AUDIO!r} each, and the one at byte {begin} has"
-            f" {len(audio)}."
-        )
-    return len(audio[0]) // 2
+        return num_samples_of(read_at(file, begin, size))
+    except DataError as error:
+        raise DataError(f"{file} must hold utterance records, and at byte {begin} does not: {error}") from error
 
 
 def _name(file: str) -> str:

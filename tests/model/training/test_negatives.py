@@ -28,6 +28,10 @@ def test_a_masked_frame_gets_other_masked_frames_and_any_other_itself(rows, seed
                 assert set(negatives) == {frame}
 
 
+def test_a_batch_of_one_frame_has_no_other():
+    assert draw(np.array([[False], [True]]), 3).tolist() == [[[0, 0, 0]], [[0, 0, 0]]]
+
+
 def test_every_other_frame_is_drawn_about_as_often():
     mask = np.array([[True, False, True, True, False, True, True]])
     drawn = draw(mask, 40_000)

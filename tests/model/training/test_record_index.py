@@ -52,6 +52,16 @@ def test_a_record_of_another_writer_is_found_too(tmp_path):
     assert index.num_samples.tolist() == [321]
 
 
+def test_what_is_no_utterance_is_said(tmp_path):
+    example = tf.train.Example()
+    example.features.feature["zero"].int64_list.value.append(7)
+    path = write(tmp_path / "file", [example.SerializeToString()])
+    with pytest.raises(
+        DataError, match=r"file must hold utterance records, and at byte 12 does not: .* no feature audio"
+    ):
+        read_index([path], "training")
+
+
 def test_the_same_reader_reads_other_file_systems(tmp_path):
     """TensorFlow's file systems have one interface; this one is in memory, as gs:// is in the cloud."""
     records = [encode(utterance(number, 500 + number)) for number in range(3)]
