@@ -25,11 +25,11 @@ def get_config() -> PipelineConfig:
         corpus=CorpusConfig(synthetic=BROAD_SPEECH),
         checkpoint=CheckpointSettings(source="random", architecture="tiny"),
         train=TrainingSettings(
-            steps=2_400,
+            steps=1_500,
             batch_samples=800_000,
             peak_learning_rate=1e-3,
             freeze_feature_encoder=False,
-            evaluate_every_steps=300,
+            evaluate_every_steps=250,
             average_best=3,
         ),
         gate=GateSettings(max_wer=0.9, max_wer_increase=0.05),
