@@ -44,9 +44,11 @@ def free_ports(count):
     return ports
 
 
-def trained(records, task, case, directory):
+def trained(records, task, case, directory, **changes):
     out = directory / f"{task}-{case}.npz"
-    chosen = settings(task=task, steps=6, evaluate_every_steps=3, **{"strategy": "cpu", **QUIET, **CASES[case]})
+    chosen = settings(
+        **{"task": task, "steps": 6, "evaluate_every_steps": 3, "strategy": "cpu", **QUIET, **CASES[case], **changes}
+    )
     if case == "multi_worker":
         workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
         processes = [
@@ -81,3 +83,15 @@ def test_every_strategy_takes_the_way_of_one_device(task, tmp_path):
             assert report["final"][measure] == pytest.approx(value, rel=1e-3), f"{measure}, {task} on {case}"
         # Adam takes a step of the whole rate for a gradient that rounding made, so weights agree less than losses.
         assert max(np.abs(others[name] - weights[name]).max() for name in weights) < 6 * 1e-2 / 2
+
+
+def test_batches_that_are_summed_and_stages_are_the_same_on_two_devices(tmp_path):
+    records = tmp_path / "records"
+    write_records(records)
+    changes = {"steps": 4, "accumulate_batches": 2, "head_only_steps": 2, "evaluate_every_steps": 2}
+    expected, _ = trained(records, "ctc", "one", tmp_path, **changes)
+    report, _ = trained(records, "ctc", "mirrored", tmp_path, **changes)
+    assert report["replicas"] == 2
+    for name, tolerance in (("loss", 1e-4), ("gradient_norm", 1e-3)):
+        np.testing.assert_allclose(report["curves"][name], expected["curves"][name], rtol=tolerance, err_msg=name)
+    assert report["utterances"] == expected["utterances"] == 36, "eight batches are an epoch"
