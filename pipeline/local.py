@@ -22,6 +22,7 @@ from types import FrameType
 from typing import Any
 
 from components.code_fingerprint import code_fingerprint
+from components.trainer.request import ANEW_VARIABLE
 from model.errors import TryAgainError, W2v2Error
 from model.export.fresh_process import end_with_parent
 from model.progress import emit
@@ -107,8 +108,8 @@ def run(workspace: Workspace, directory: RunDirectory) -> None:
         **{field.name: getattr(sources, field.name) for field in dataclasses.fields(sources)},
     )
     if not record.request.enable_cache and base is None:
-        # Trainings that were stopped, or done, would be gone on with.
-        shutil.rmtree(workspace.staging_dir / "training", ignore_errors=True)
+        # A training that was stopped, or done, would be gone on with.
+        os.environ[ANEW_VARIABLE] = "1"
     ir = compile_pipeline(create_pipeline(config, inputs), record.run_id)
     graph = graph_of(ir)
     if base is not None:

@@ -35,6 +35,7 @@ def base_recipe(name: str, corpus: str, gate: GateSettings, **train: Any) -> Pip
     shared = {
         "batch_samples": _UPDATE_SAMPLES // _ACCUMULATED,
         "accumulate_batches": _ACCUMULATED,
+        "rows_multiple": 8,
         "loss_per": "utterance",
         "warmup_share": 0.1,
         "hold_share": 0.4,

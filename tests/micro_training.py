@@ -154,6 +154,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
     try:
         strategy = open_strategy(chosen)
+        # Several workers take the handler away.
+        signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
         store = CheckpointStore(arguments.states, {"settings": arguments.settings}) if arguments.states else None
         training, model = make_training(
             arguments.directory, chosen, store, strategy, is_chief=is_chief(), should_stop=lambda: bool(asked)

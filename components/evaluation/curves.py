@@ -135,7 +135,7 @@ def _summary(training: Mapping[str, Any]) -> str:
     if training.get("without_path"):
         parts.append(f"{training['without_path']:,} times an utterance had fewer frames than its labels need")
     if training.get("interruptions"):
-        parts.append(f"stopped and gone on with {training['interruptions']} times")
+        parts.append(f"asked to stop and gone on with {training['interruptions']} times")
     averaged = training.get("averaged_steps", ())
     kept = f"the weights of step {training['best_step']:,} were kept"
     if len(averaged) > 1:
@@ -161,5 +161,5 @@ def _number(value: float) -> str:
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     if abs(value) < 0.001:
-        return f"{value:.0e}".replace("e-0", "e-")
+        return f"{value:.2g}".replace("e-0", "e-")
     return f"{value:.3g}"

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import errno
 import hashlib
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.trainer.request import TrainingRequest
-from model.errors import CheckpointError, DataError
+from components.trainer.request import ANEW_VARIABLE, TrainingRequest
+from model.errors import CheckpointError, ConfigurationError, DataError, DiskFullError, TryAgainError
 from model.export import fresh_process
 from model.settings import from_json, to_mapping
 from model.storage import json_text
@@ -36,15 +38,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     request = from_json(TrainingRequest, parser.parse_args(argv).request)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     asked: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
+
+    def listen() -> None:
+        signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
+
+    listen()
     fresh_process.end_with_parent()
-    return fresh_process.report(lambda: train(request, lambda: bool(asked)))
+    return fresh_process.report(lambda: _explained(request, lambda: train(request, lambda: bool(asked), listen)))
 
 
-def train(request: TrainingRequest, should_stop: Callable[[], bool] = lambda: False) -> dict[str, Any]:
+def train(
+    request: TrainingRequest, should_stop: Callable[[], bool] = lambda: False, listen: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
     """Trains, and writes what `run_fn` says; returns the steps, the measures and the digest of the model.
 
     It must be called before anything of TensorFlow has run in this process.
+
+    Args:
+      request: What to do.
+      should_stop: Asked after each step whether somebody wants the training to stop.
+      listen: Sets the handlers of signals; called once the devices are set up, for several workers take them away.
 
     Raises:
       W2v2Error: as `run_fn` says.
@@ -52,6 +65,10 @@ def train(request: TrainingRequest, should_stop: Callable[[], bool] = lambda: Fa
     from model.training.strategy import is_chief, open_strategy
 
     strategy = open_strategy(request.settings)
+    listen()
+    _LOG.info("Training on %d devices, %s.", strategy.num_replicas_in_sync, type(strategy).__name__)
+
+    import tensorflow as tf
 
     from model.directory import load_model, save_model
     from model.export.saved_model import export_saved_model
@@ -75,10 +92,13 @@ def train(request: TrainingRequest, should_stop: Callable[[], bool] = lambda: Fa
         "validation_data": data.validation_reader.index.fingerprint,
         "bucket_lengths": lengths,
         "vocabulary": dict(request.vocabulary),
+        "preprocessor": base.preprocessor,
         "code": request.code_fingerprint,
     }
     name = hashlib.sha256(json_text(identity).encode()).hexdigest()[:16]
     store = CheckpointStore(f"{request.staging_dir}/{name}", identity, settings.keep_checkpoints)
+    if is_chief():
+        store.sweep(anew=bool(os.environ.get(ANEW_VARIABLE)))
     start = base.model.named_weights()
     with strategy.scope():
         model = MODEL_BY_HEAD[base.model.head](config, dtype=settings.precision)
@@ -86,7 +106,9 @@ def train(request: TrainingRequest, should_stop: Callable[[], bool] = lambda: Fa
             variable.assign(start[path].numpy())
     task = PretrainingTask(settings.feature_penalty)
     if is_ctc:
-        task = CtcTask(base.vocabulary, settings.loss_per, dense=compiles(strategy, settings))
+        # The sparse form on a GPU is cuDNN's, which knows fewer labels than LibriSpeech has.
+        dense = compiles(strategy, settings) or bool(tf.config.list_logical_devices("GPU"))
+        task = CtcTask(base.vocabulary, settings.loss_per, dense)
     training = Training(model, task, data, settings, strategy, store, is_chief=is_chief(), should_stop=should_stop)
     result = training.run()
     report = {
@@ -118,6 +140,34 @@ def train(request: TrainingRequest, should_stop: Callable[[], bool] = lambda: Fa
     export_saved_model(load_model(model_dir), request.serving_dir)
     _copy_files(f"{store.directory}/{TENSORBOARD}", request.model_run_dir)
     return {"steps": result.steps, "model_digest": manifest["model_digest"], **result.final}
+
+
+def _explained(request: TrainingRequest, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Does the work; what TensorFlow raises for want of memory, room or answers becomes an error of ours."""
+    import tensorflow as tf
+
+    settings = request.settings
+    errors = tf.errors
+    try:
+        return work()
+    except (errors.OpError, MemoryError) as error:
+        said = " ".join(str(error).split())[:200]
+        if os.strerror(errno.ENOSPC).lower() in said.lower():
+            raise DiskFullError(
+                f"The file system is full: {said}; free some space, and run again: training goes on from its last state."
+            ) from error
+        if isinstance(error, errors.ResourceExhaustedError | MemoryError):
+            raise ConfigurationError(
+                f"A batch of train.batch_samples, {settings.batch_samples}, must fit into the memory of the devices,"
+                f" and does not ({said}); halve it, and double train.accumulate_batches."
+            ) from error
+        lost = isinstance(error, errors.UnavailableError | errors.AbortedError | errors.DeadlineExceededError)
+        if lost or "collective" in said.lower():
+            raise TryAgainError(
+                f"All devices of the training must answer, and one does not any more ({said}); start it again, on all"
+                " workers: it goes on from its last state."
+            ) from error
+        raise
 
 
 def _copy_files(source: str, destination: str) -> None:
@@ -160,7 +210,13 @@ def _data(request: TrainingRequest, base: Any, config: Any, strategy: Any) -> tu
     step = config.samples_per_frame
     lengths = bucket_lengths(learned.length_quantiles, step, settings.max_samples, settings.num_buckets)
     plan = BatchPlan(
-        index.num_samples, lengths, settings.batch_samples, settings.seed, config.min_samples, settings.max_samples
+        index.num_samples,
+        lengths,
+        settings.batch_samples,
+        settings.seed,
+        config.min_samples,
+        settings.max_samples,
+        settings.rows_multiple,
     )
     if len(plan.left_out) == len(index):
         raise DataError(

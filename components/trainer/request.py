@@ -7,6 +7,9 @@ from collections.abc import Mapping
 
 from model.training.settings import TrainingSettings
 
+# Where this is set, a training begins anew, though a state of it is saved.
+ANEW_VARIABLE = "W2V2_TRAIN_ANEW"
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainingRequest:

@@ -57,7 +57,8 @@ class BatchReader:
       draws: What is drawn: `none`, as for the validation of recognition; `masks`, time and channel; or `pretraining`,
         time masks and negatives.
       static_shapes: Whether all batches of a bucket have one shape; otherwise the last one of an epoch has fewer rows.
-      max_labels: The width of the labels where shapes are static; None for that of the longest in the batch.
+      max_labels: The most labels of an utterance, where that is known: their width where shapes are static. None for as
+        many as an utterance of the bucket could have.
       foreign_labels: Ids that no transcript may have: the blank, and what is unknown.
       vocab_size: Labels are below it; None where there are none.
       do_normalise: Whether waveforms get zero mean and unit variance.
@@ -210,9 +211,10 @@ class BatchReader:
             dense = labels.to_tensor(-1)
         # The loss wants a column, also where nobody says anything.
         width = tf.maximum(tf.shape(dense)[1], 1)
-        if self.max_labels is not None and self.static_shapes:
+        if self.static_shapes:
             # More labels than frames have no path, and one beyond the frames keeps that known.
-            width = tf.minimum(self.max_labels, frames + 1)
+            bound = frames + 1
+            width = tf.maximum(width, bound) if self.max_labels is None else tf.minimum(max(self.max_labels, 1), bound)
         dense = dense[:, :width]
         return tf.concat([dense, tf.fill(tf.stack([tf.shape(dense)[0], width - tf.shape(dense)[1]]), -1)], axis=1)
 

@@ -83,6 +83,16 @@ class CheckpointStore:
             with self._put(IDENTITY_FILE) as temporary:
                 temporary.write_text(json_text(wanted), encoding="utf-8")
 
+    def sweep(self, anew: bool = False) -> None:
+        """Removes what a killed process left half-written, and with `anew` all states.
+
+        Only one process may do so, before it saves.
+        """
+        for name in self._names():
+            is_state = _STEP.fullmatch(name) or _BEST.fullmatch(name)
+            if name.startswith((".tmp", ".step-", ".best-", ".identity")) or (anew and is_state):
+                self._remove(name)
+
     def save(self, step: int, arrays: Arrays, state: Mapping[str, Any]) -> None:
         """Saves a state, and removes the oldest where there are too many.
 

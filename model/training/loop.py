@@ -8,14 +8,14 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import tensorflow as tf
 
 from model import progress
 from model.durations import format_seconds
-from model.errors import CheckpointError, DataError, TryAgainError
+from model.errors import CheckpointError, ConfigurationError, DataError, TryAgainError
 from model.training.adamw import AdamW
 from model.training.batches import BatchReader
 from model.training.checkpoints import CheckpointStore, SavedState
@@ -98,11 +98,15 @@ class _State:
     seconds: float = 0.0
     interruptions: int = 0
     finished: bool = False
+    # Whether the validation split is to be measured before the next step.
+    measure_due: bool = False
     totals: dict[str, float] = dataclasses.field(default_factory=dict)
     since: dict[str, float] = dataclasses.field(default_factory=dict)
     measurements: list[Measurement] = dataclasses.field(default_factory=list)
     # Score and step of the best measurements, the best first.
     best: list[tuple[Score, int]] = dataclasses.field(default_factory=list)
+    # The steps of the best measurements in the states that are kept: should the newest be damaged, others are needed.
+    best_of_kept: list[list[int]] = dataclasses.field(default_factory=list)
     recent: list[float] = dataclasses.field(default_factory=list)
     first_mean: float | None = None
     lowest_mean: float | None = None
@@ -168,10 +172,10 @@ class Training:
         self._should_stop = should_stop
         with self._strategy.scope():
             self._optimizer = make_optimizer(model, settings)
-        self._steps = Steps(
-            self._strategy, model, task, self._optimizer, settings, share_of(self._strategy),
-            compiles(self._strategy, settings),
-        )  # fmt: skip
+        share = share_of(self._strategy)
+        self._is_sole = share.count == share.replicas
+        compiled = compiles(self._strategy, settings)
+        self._steps = Steps(self._strategy, model, task, self._optimizer, settings, share, compiled)
         self._state = _State()
         self._restore(store.latest() if store is not None else None)
         self._events = EventLog(store.directory if store is not None and is_chief else None, self._state.step)
@@ -180,10 +184,12 @@ class Training:
         """Trains.
 
         Raises:
-          DataError: a record is damaged, a label is foreign, or the loss is no number or has diverged.
-          TryAgainError: somebody asked for a stop; the state is saved.
-          DiskFullError: there is no room for a state; those that were saved stay.
+          ConfigurationError: several workers begin at different states.
+        DataError: a record is damaged, a label is foreign, or the loss is no number or has diverged.
+            TryAgainError: somebody asked for a stop; the state is saved.
+            DiskFullError: there is no room for a state; those that were saved stay.
         """
+        self._require_agreement()
         if not self._state.finished:
             self._learn()
             self._choose_weights()
@@ -195,6 +201,8 @@ class Training:
 
     def _learn(self) -> None:
         state, settings = self._state, self._settings
+        if state.measure_due:
+            self._measure()
         batches = self._data.reader.training(self._data.plan, state.step * settings.accumulate_batches)
         started, saved, reported = time.monotonic(), time.monotonic(), 0.0
         samples_before, seconds_before = state.totals.get("samples", 0.0), state.seconds
@@ -202,7 +210,9 @@ class Training:
         while state.step < settings.steps and not self._is_hopeless():
             step = state.step + 1
             taken = [next(batches) for _ in range(settings.accumulate_batches)]
-            counts = self._steps.train(taken, self._scalars(step), head_only=step <= settings.head_only_steps)
+            counts = self._steps.train(
+                taken, self._scalars(step), self._random_seeds(step), head_only=step <= settings.head_only_steps
+            )
             self._check(step, counts, taken)
             state.step = step
             self._count(step, counts)
@@ -213,31 +223,50 @@ class Training:
                 rate = (state.totals["samples"] - samples_before) / max(now - started - looked_seconds, 1e-6)
                 seconds_each = (now - started) / (step - self._restored_step)
                 self._report(rate, seconds_each * (settings.steps - step))
-            stops = counts["stop"] > 0
-            measures = step % settings.evaluate_every_steps == 0 or step == settings.steps
+            state.measure_due = step % settings.evaluate_every_steps == 0 or step == settings.steps
+            measures = state.measure_due
+            if counts["stop"] > 0 and step < settings.steps:
+                self._stop()
             if measures:
                 self._measure()
                 looked_seconds += time.monotonic() - now
-            if stops and step < settings.steps:
-                state.interruptions += 1
-                self._save()
-                raise TryAgainError(
-                    f"Training was asked to stop, at step {step} of {settings.steps}; its state is saved, and the same"
-                    " command goes on from there."
-                )
             if measures or time.monotonic() - saved > settings.checkpoint_every_seconds:
                 self._save()
                 saved = time.monotonic()
 
+    def _stop(self) -> NoReturn:
+        state = self._state
+        state.interruptions += 1
+        self._save()
+        raise TryAgainError(
+            f"Training was asked to stop, at step {state.step} of {self._settings.steps}; its state is saved, and the"
+            " same command goes on from there."
+        )
+
+    def _require_agreement(self) -> None:
+        """Holds where the workers of a training begin against each other: each reads the states that it finds."""
+        step = float(self._state.step)
+        sums = self._steps.over_workers({"step": step, "square": step * step, "workers": 1.0})
+        if sums["step"] ** 2 != sums["workers"] * sums["square"]:
+            raise ConfigurationError(
+                "All workers of a training must find the same states, and this one found those of step"
+                f" {self._state.step}, others another's; let the staging directory lie where all of them see it."
+            )
+
+    def _random_seeds(self, step: int) -> list[int]:
+        """Returns a seed for each batch of an update; what they are for is drawn on the devices."""
+        settings = self._settings
+        sequence = np.random.SeedSequence([settings.seed, step, 1])
+        return sequence.generate_state(settings.accumulate_batches).astype(np.uint32).view(np.int32).tolist()
+
     def _scalars(self, step: int) -> Scalars:
         settings = self._settings
-        (seed,) = np.random.SeedSequence([settings.seed, step, 1]).generate_state(1).astype(np.uint32).view(np.int32)
         return Scalars(
             learning_rate=learning_rate(settings, step),
             update_number=step,
             body_update_number=max(step - settings.head_only_steps, 1),
             temperature=gumbel_temperature(settings, step),
-            random_seed=seed,
+            random_seed=np.int32(0),
             stop=float(self._should_stop()),
         )
 
@@ -303,6 +332,7 @@ class Training:
         _LOG.info("%s", measurement)
         state.measurements.append(measurement)
         state.since = {}
+        state.measure_due = False
         self._events.write_measurement(measurement, shown)
         ranked = sorted([*state.best, (score, state.step)])[: settings.average_best]
         if (score, state.step) in ranked and self._store is not None and self._is_chief:
@@ -318,6 +348,9 @@ class Training:
         totals: dict[str, Any] = collections.defaultdict(float)
         shown: list[str] = []
         for batch in self._data.validation_reader.once(self._data.validation_plan):
+            # Of several workers none may leave the others alone.
+            if self._is_sole and self._should_stop():
+                self._stop()
             counts, outputs = self._steps.validate(batch, temperature)
             looked, lines = self._task.look({name: value.numpy() for name, value in batch.items()}, outputs)
             shown += lines
@@ -385,8 +418,12 @@ class Training:
         if not self._state.finished:
             for kind, moments in self._moments().items():
                 arrays |= {f"{kind}/{name}": _local(variable) for name, variable in moments.items()}
-        self._store.save(self._state.step, arrays, self._state.to_mapping())
-        self._store.keep_weights([step for _, step in self._state.best])
+        state = self._state
+        named = [*state.best_of_kept, [step for _, step in state.best]]
+        # One more than are kept: a state may be saved twice at one step.
+        state.best_of_kept = named[-self._settings.keep_checkpoints - 1 :]
+        self._store.save(state.step, arrays, state.to_mapping())
+        self._store.keep_weights(step for steps in state.best_of_kept for step in steps)
 
     def _moments(self) -> dict[str, dict[str, Any]]:
         return {"first_moment": self._optimizer.first_moments, "second_moment": self._optimizer.second_moments}

@@ -41,6 +41,7 @@ class BatchPlan:
       seed: Of the order; None leaves everything in order of length, as validation wants it.
       min_samples: Shorter utterances are left out.
       max_samples: Longer utterances are left out; None for those beyond the last bucket.
+      rows_multiple: As in `TrainingSettings`.
 
     Attributes:
       left_out: int64, the numbers of the utterances that are too long or too short.
@@ -55,9 +56,11 @@ class BatchPlan:
         seed: int | None,
         min_samples: int = 1,
         max_samples: int | None = None,
+        rows_multiple: int = 1,
     ) -> None:
         self.lengths = tuple(lengths)
-        self.rows = tuple(max(1, batch_samples // length) for length in lengths)
+        fitting_rows = (max(1, batch_samples // length) for length in lengths)
+        self.rows = tuple(rows - rows % rows_multiple if rows > rows_multiple else rows for rows in fitting_rows)
         self._num_samples = num_samples
         self._seed = seed
         longest = lengths[-1] if max_samples is None else min(lengths[-1], max_samples)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -65,14 +66,15 @@ class RecordIndex:
 def read_index(files: Sequence[str], split: str) -> RecordIndex:
     """Reads where the records of TFRecord files are: their headers, not their audio.
 
-    Files of Cloud Storage are read whole for that, some of them at a time.
+    A file of Cloud Storage is read from its beginning to its end for that, some files at a time.
 
     Args:
       files: Paths of uncompressed TFRecord files.
       split: The name of the split, for messages.
 
     Raises:
-      DataError: there is no file, no record, a damaged file, or a shard of `…-of-NNNNN` is missing.
+      DataError: there is no file, no record, or a damaged file. Whether a shard is missing cannot be seen here: one
+        without an utterance has no file.
     """
     if not files:
         raise DataError(f"The {split} split must have files of records, and has none; {_MEND}.")
@@ -99,36 +101,51 @@ def read_at(file: str, offset: int, size: int) -> bytes:
     """Reads bytes of a file, local or remote; fewer where it ends before.
 
     Raises:
-      DataError: the file cannot be opened.
+      DataError: the file cannot be read.
     """
+    with _opened(file) as read:
+        return read(offset, size)
+
+
+@contextlib.contextmanager
+def _opened(file: str) -> Iterator[Callable[[int, int], bytes]]:
+    """Gives a function that reads bytes from an offset on, as many as there are of those asked for."""
+    import tensorflow as tf
+
     try:
         if "://" in file:
-            import tensorflow as tf
-
             with tf.io.gfile.GFile(file, "rb") as stream:
-                stream.seek(offset)
-                return stream.read(size)
-        with open(file, "rb", buffering=0) as stream:
-            return os.pread(stream.fileno(), size, offset)
+
+                def read(offset: int, size: int) -> bytes:
+                    stream.seek(offset)
+                    return stream.read(size)
+
+                yield read
+        else:
+            with open(file, "rb", buffering=0) as local:
+                yield lambda offset, size: os.pread(local.fileno(), size, offset)
     except OSError as error:
         raise DataError(
             f"The shard {file} must be there to be read, and is not ({error.strerror}); {_MEND}."
         ) from error
-    except Exception as error:
-        if type(error).__module__.startswith("tensorflow"):
-            raise DataError(f"The shard {file} must be there to be read, and is not ({error}); {_MEND}.") from error
-        raise
+    except tf.errors.OpError as error:
+        raise DataError(f"The shard {file} must be there to be read, and is not ({error.message}); {_MEND}.") from error
 
 
 def _scan(file: str) -> tuple[list[int], list[int], list[int], bytes]:
     """Returns offsets, sizes and samples of the records of a file, and their checksums joined."""
+    with _opened(file) as read:
+        return _scan_with(file, read)
+
+
+def _scan_with(file: str, read: Callable[[int, int], bytes]) -> tuple[list[int], list[int], list[int], bytes]:
     offsets: list[int] = []
     sizes: list[int] = []
     samples: list[int] = []
     checksums = bytearray()
     place = 0
     # The checksum of one record, the header of the next and its beginning lie side by side.
-    around = read_at(file, place, HEADER_BYTES + HEAD_BYTES)
+    around = read(place, HEADER_BYTES + HEAD_BYTES)
     while around:
         size = record_bytes(around[:HEADER_BYTES]) if len(around) >= HEADER_BYTES else None
         if size is None:
@@ -137,7 +154,7 @@ def _scan(file: str) -> tuple[list[int], list[int], list[int], bytes]:
                 f" another checksum); {_MEND}."
             )
         begin = place + HEADER_BYTES
-        after = read_at(file, begin + size, FOOTER_BYTES + HEADER_BYTES + HEAD_BYTES)
+        after = read(begin + size, FOOTER_BYTES + HEADER_BYTES + HEAD_BYTES)
         if len(after) < FOOTER_BYTES:
             raise DataError(
                 f"{file} must be a whole file of records, and ends within the one at byte {begin}; {_MEND}."

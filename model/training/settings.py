@@ -13,6 +13,7 @@ Strategy = Literal["auto", "cpu", "gpu", "mirrored", "multi_worker", "tpu"]
 _AT_LEAST_ONE = (
     "steps",
     "batch_samples",
+    "rows_multiple",
     "accumulate_batches",
     "evaluate_every_steps",
     "validation_utterances",
@@ -44,6 +45,8 @@ class TrainingSettings:
       task: What is learned: transcripts, or which code stands at a masked frame.
       batch_samples: Samples in a batch at most, padding included, on all devices together; a longer utterance is a
         batch of its own.
+      rows_multiple: A batch of more utterances than this has a multiple of it, so that so many devices part it evenly;
+        otherwise rows without an utterance are added.
       accumulate_batches: Batches whose gradients are summed for one update.
       loss_per: What the loss of a batch is divided by: its labels, or its utterances (fairseq's `sentence_avg`). It has
         no meaning in pre-training, whose loss is divided by the masked frames.
@@ -79,7 +82,8 @@ class TrainingSettings:
       mask_time_length: Takes the place of the checkpoint's value.
       mask_feature_prob: Takes the place of the checkpoint's value.
       mask_feature_length: Takes the place of the checkpoint's value.
-      dropout: Takes the place of every dropout of the checkpoint's configuration that has no field here.
+      dropout: Takes the place of every dropout of the checkpoint's configuration that has no field here, but for that
+        of the quantizer.
       activation_dropout: Takes the place of the checkpoint's value.
       attention_dropout: Takes the place of the checkpoint's value.
       final_dropout: Takes the place of the checkpoint's value.
@@ -93,6 +97,7 @@ class TrainingSettings:
     steps: int
     task: Task = "ctc"
     batch_samples: int = 640_000
+    rows_multiple: int = 1
     accumulate_batches: int = 1
     loss_per: Literal["label", "utterance"] = "label"
     peak_learning_rate: float = 5e-4

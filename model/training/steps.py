@@ -97,6 +97,13 @@ class Steps:
         self._share = share
         self._on_tpu = isinstance(strategy, tf.distribute.TPUStrategy)
         self._is_alone = strategy.num_replicas_in_sync == 1
+        # These have variables of their own kind, also for one device.
+        mirrored = (
+            tf.distribute.MirroredStrategy,
+            tf.distribute.MultiWorkerMirroredStrategy,
+            tf.distribute.TPUStrategy,
+        )
+        self._is_direct = self._is_alone and not isinstance(strategy, mirrored)
         self._compiled = compiled and not self._on_tpu
         self._random_states = [v for v in model.variables if "seed_generator_state" in v.path]
         require(
@@ -109,19 +116,27 @@ class Steps:
 
     # === Called by the loop ===
 
-    def train(self, batches: Sequence[Mapping[str, Any]], scalars: Scalars, head_only: bool) -> dict[str, Any]:
+    def train(
+        self, batches: Sequence[Mapping[str, Any]], scalars: Scalars, random_seeds: Sequence[Any], head_only: bool
+    ) -> dict[str, Any]:
         """Does one update with some batches.
+
+        Args:
+          batches: Those of the update.
+          scalars: Of the update; its `random_seed` means nothing.
+          random_seeds: int32, of dropout and LayerDrop, one for each batch.
+          head_only: Whether the head learns alone.
 
         Returns:
           Counts summed over the batches and all devices, as NumPy values: `loss`, `weight`, `gradient_norm`, `stop`,
           and those of the task.
         """
         if len(batches) == 1:
-            return self._call("train", head_only, batches[0], scalars)
+            return self._call("train", head_only, batches[0], scalars._replace(random_seed=random_seeds[0]))
         totals: dict[str, Any] = {}
         for number, batch in enumerate(batches):
             kind = "begin" if number == 0 else "add"
-            counts = self._call(kind, head_only, batch, scalars)
+            counts = self._call(kind, head_only, batch, scalars._replace(random_seed=random_seeds[number]))
             totals = {name: totals.get(name, 0.0) + value for name, value in counts.items()}
         totals |= self._call("update", head_only, None, scalars, tf.constant(totals["weight"], tf.float32))
         return totals
@@ -263,7 +278,7 @@ class Steps:
 
     @property
     def _has_open_shapes(self) -> bool:
-        return self._is_alone and not self._compiled and not self._on_tpu
+        return self._is_direct and not self._compiled
 
     def _made(self, kind: str, head_only: bool, names: Sequence[str]) -> Callable[..., Any]:
         variables = self._variables(head_only)
@@ -271,7 +286,7 @@ class Steps:
         def gradients(batch: Any, scalars: Any, replica: Any) -> Any:
             return self._gradients(batch, scalars, replica, variables)
 
-        if self._compiled and not self._is_alone:
+        if self._compiled and not self._is_direct:
             # Of a step on several replicas only what they do alone can be compiled.
             gradients = tf.function(gradients, jit_compile=True, autograph=False)
 
@@ -307,11 +322,9 @@ class Steps:
         def distributed(*arguments: Any) -> Any:
             return self._strategy.run(chosen, args=arguments)
 
-        jit = True if self._compiled and self._is_alone else None
+        jit = True if self._compiled and self._is_direct else None
         if not self._has_open_shapes or kind == "update":
-            return tf.function(
-                chosen if self._is_alone and not self._on_tpu else distributed, jit_compile=jit, autograph=False
-            )
+            return tf.function(chosen if self._is_direct else distributed, jit_compile=jit, autograph=False)
         signature = {name: tf.TensorSpec([None] * _RANKS[name][1], _RANKS[name][0]) for name in names}
         last = tf.TensorSpec([], tf.float32) if kind == "validate" else _SCALARS
         return tf.function(
@@ -336,7 +349,7 @@ class Steps:
     def _distributed(self, batch: Mapping[str, Any]) -> Any:
         """Gives each device of this process its rows."""
         kept = {name: value for name, value in batch.items() if name not in _HOST_ONLY}
-        if self._is_alone:
+        if self._is_direct:
             return kept
         share = self._share
         rows = int(kept["num_samples"].shape[0]) // share.count

@@ -37,11 +37,11 @@ def open_strategy(settings: TrainingSettings, environment: Mapping[str, str] | N
     if kind == "auto":
         kind = _best(settings, environment, cluster)
     if kind == "tpu":
-        if settings.tpu is None and not any(environment.get(name) for name in _TPU_VARIABLES):
+        if settings.tpu is None and not _has_tpu(environment):
             raise ConfigurationError(
                 f"train.strategy 'tpu' must find a TPU in train.tpu or in {_TPU_VARIABLES[0]}, and neither names one."
             )
-        return _tpu(settings.tpu)
+        return _tpu(settings.tpu, environment)
     if kind == "multi_worker":
         if cluster is None:
             raise ConfigurationError(
@@ -95,8 +95,13 @@ def compiles(strategy: tf.distribute.Strategy, settings: TrainingSettings) -> bo
     return settings.compilation == "xla"
 
 
+def _has_tpu(environment: Mapping[str, str]) -> bool:
+    named = any(environment.get(variable) for variable in _TPU_VARIABLES)
+    return named or bool(tf.config.list_physical_devices("TPU"))
+
+
 def _best(settings: TrainingSettings, environment: Mapping[str, str], cluster: dict[str, Any] | None) -> str:
-    if settings.tpu is not None or any(environment.get(name) for name in _TPU_VARIABLES):
+    if settings.tpu is not None or _has_tpu(environment):
         return "tpu"
     if cluster is not None and sum(map(len, cluster["cluster"].values())) > 1:
         return "multi_worker"
@@ -104,11 +109,11 @@ def _best(settings: TrainingSettings, environment: Mapping[str, str], cluster: d
     return "mirrored" if gpus > 1 else "gpu" if gpus else "cpu"
 
 
-def _tpu(name: str | None) -> tf.distribute.Strategy:
-    where = name or "that the environment names"
-    _require_answer(name)
+def _tpu(name: str | None, environment: Mapping[str, str]) -> tf.distribute.Strategy:
+    where = name or next((value for variable in _TPU_VARIABLES if (value := environment.get(variable))), "local")
+    _require_answer(where)
     try:
-        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=name or "")
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=where)
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
         return tf.distribute.TPUStrategy(resolver)
@@ -119,9 +124,9 @@ def _tpu(name: str | None) -> tf.distribute.Strategy:
         ) from error
 
 
-def _require_answer(address: str | None) -> None:
+def _require_answer(address: str) -> None:
     """Knocks at an address, for TensorFlow would wait for it without end."""
-    if address is None or not address.startswith("grpc://"):
+    if not address.startswith("grpc://"):
         return
     host, _, port = address.removeprefix("grpc://").partition(":")
     try:

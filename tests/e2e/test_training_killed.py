@@ -1,4 +1,4 @@
-"""Killed at any moment, twenty times, a training ends with the weights of one that nobody touched."""
+"""Killed at any moment, twenty times in all, a training ends with the weights of one that nobody touched."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def newest_step(states):
 
 
 @pytest.mark.parametrize("task", ["ctc", "pretraining"])
-def test_twenty_interruptions_change_nothing(task, tmp_path):
+def test_interruptions_change_nothing(task, tmp_path):
     """Dropout, LayerDrop and masks are on; every state is saved, and most of the kills come while that is done."""
     records = tmp_path / "records"
     utterances = write_records(records)

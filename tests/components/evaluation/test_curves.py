@@ -59,8 +59,8 @@ def test_a_section_tells_how_training_went():
     section = training_section(TRAINING)
     told = (
         "1,200 updates in 1.5 minutes; 2.00 hours of speech (3.5 epochs); 5.4 % padding; 3 utterances were too long or"
-        " too short and left out; 2 times an utterance had fewer frames than its labels need; stopped and gone on with"
-        " 1 times; the weights of the steps 800, 1,000 were averaged."
+        " too short and left out; 2 times an utterance had fewer frames than its labels need; asked to stop and gone on"
+        " with 1 times; the weights of the steps 800, 1,000 were averaged."
     )
     assert told in section
     titles = re.findall(r"<figcaption>([^<]*)<", section)

@@ -98,6 +98,17 @@ def test_of_a_finished_training_only_the_newest_state_stays(tmp_path):
     assert names(tmp_path) == ["identity.json", "step-00000002.safetensors"]
 
 
+def test_what_a_killed_process_left_is_swept_and_states_only_to_begin_anew(tmp_path):
+    store = CheckpointStore(tmp_path, IDENTITY)
+    store.save(1, arrays(1), {})
+    for name in (".tmpAbc123", ".step-00000002.x.safetensors", ".best-00000002.y.safetensors"):
+        (tmp_path / name).write_bytes(b"half")
+    store.sweep()
+    assert names(tmp_path) == ["identity.json", "step-00000001.safetensors"]
+    store.sweep(anew=True)
+    assert names(tmp_path) == ["identity.json"]
+
+
 def test_states_may_lie_elsewhere():
     """TensorFlow's file systems have one interface; this one is in memory, as gs:// is in the cloud."""
     store = CheckpointStore("ram://staging/one", IDENTITY, keep=2)

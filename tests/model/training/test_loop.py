@@ -231,6 +231,35 @@ def test_a_state_that_does_not_fit_is_refused(records, tmp_path):
         make_training(records, settings(), store)
 
 
+def test_one_device_may_be_called_mirrored(records):
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    expected, _ = make_training(records, settings(steps=3, **QUIET))
+    training, _ = make_training(records, settings(steps=3, **QUIET), strategy=strategy)
+    np.testing.assert_allclose(training.run().curves["loss"], expected.run().curves["loss"], rtol=1e-5)
+
+
+def test_each_batch_of_an_update_draws_for_itself(records):
+    training, _ = make_training(records, settings(steps=2, accumulate_batches=3))
+    seeds = [seed for step in (1, 2) for seed in training._random_seeds(step)]
+    assert len(set(seeds)) == 6
+
+
+def test_a_damaged_newest_state_does_not_lose_the_weights_of_the_one_before(records, tmp_path):
+    chosen = settings(steps=8, evaluate_every_steps=1, average_best=1, keep_checkpoints=2)
+    asked = iter([False] * 60 + [True] * 99)
+    store = CheckpointStore(tmp_path, {}, keep=2)
+    training, _ = make_training(records, chosen, store, should_stop=lambda: next(asked))
+    with pytest.raises(TryAgainError):
+        training.run()
+    newest = max(tmp_path.glob("step-*"))
+    newest.write_bytes(b"damaged")
+    again, model = make_training(records, chosen, CheckpointStore(tmp_path, {}, keep=2))
+    again.run()
+    whole, expected = make_training(records, chosen)
+    whole.run()
+    assert same(values(model), values(expected))
+
+
 # === Stopping on nonsense ===
 
 

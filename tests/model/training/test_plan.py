@@ -50,6 +50,13 @@ def test_the_order_is_a_function_of_seed_and_epoch():
     assert {frozenset(batch) for batch in numbers(first.epoch(0))} != {frozenset(b) for b in numbers(first.epoch(1))}
 
 
+def test_rows_can_be_parted_between_devices():
+    samples = np.random.default_rng(0).integers(100, 1000, 300).astype(np.int32)
+    plan = BatchPlan(samples, [200, 500, 1000], 5000, 3, rows_multiple=8)
+    assert plan.rows == (24, 8, 5)
+    assert BatchPlan(samples, [200, 500, 1000], 5000, 3).rows == (25, 10, 5)
+
+
 def test_without_a_seed_the_order_is_that_of_length():
     plan = BatchPlan(np.array([30, 10, 20, 40], np.int32), [20, 40], 80, None)
     assert numbers(plan.epoch(0)) == [[0, 3], [1, 2]] or numbers(plan.epoch(0)) == [[1, 2], [0, 3]]

@@ -75,8 +75,9 @@ def test_a_tpu_that_does_not_answer_is_to_be_tried_again():
         free.bind(("127.0.0.1", 0))
         address = f"grpc://127.0.0.1:{free.getsockname()[1]}"
     for kind in ("auto", "tpu"):
-        with pytest.raises(TryAgainError, match=rf"The TPU {address} must answer, and does not \(.*refused"):
-            open_strategy(settings(strategy=kind, tpu=address), {})
+        for name, environment in ((address, {}), (None, {"TPU_NAME": address})):
+            with pytest.raises(TryAgainError, match=rf"The TPU {address} must answer, and does not \(.*refused"):
+                open_strategy(settings(strategy=kind, tpu=name), environment)
 
 
 def test_a_tpu_must_be_named():

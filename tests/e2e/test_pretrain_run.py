@@ -13,6 +13,8 @@ import safetensors.numpy
 from model.export.release import read_release
 from pipeline.nodes import node_ids
 
+pytestmark = pytest.mark.e2e
+
 W2V2 = str(Path(sys.executable).with_name("w2v2"))
 
 
