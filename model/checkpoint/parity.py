@@ -130,7 +130,8 @@ def module_outputs(model: Any, waveform: np.ndarray[Any, Any]) -> dict[str, np.n
         def record(*args: Any, **kwargs: Any) -> Any:
             result = call(*args, **kwargs)
             first = result[0] if isinstance(result, tuple) else result
-            found[name] = np.asarray(first[0], np.float32)
+            # Inside of the encoder there are frames only, without a batch.
+            found[name] = np.asarray(first if len(first.shape) == 2 else first[0], np.float32)
             return result
 
         return record

@@ -71,8 +71,16 @@ def _copy_nodes(source: Any, graph: Any) -> None:
     renamed = {value.name: value.name for value in (*source.input, *source.output)}
     renamed[""] = ""
     constant_names: dict[bytes, str] = {}
-    for node in _in_order_of_need(source, producers):
+    ordered = _in_order_of_need(source, producers)
+    needed_by: dict[str, list[str]] = {}
+    for node in ordered:
+        for tensor in node.input:
+            needed_by.setdefault(tensor, []).append(_scope(node.name))
+    for node in ordered:
         scope = _scope(node.name)
+        if node.op_type == "Cast":
+            # Each reshape gets a cast of its own, and of those that are equal tf2onnx keeps any: its name says nothing.
+            scope = _common_scope(needed_by.get(node.output[0], [scope]))
         copy = graph.node.add()
         copy.CopyFrom(node)
         copy.ClearField("doc_string")
@@ -118,6 +126,16 @@ def _content(constant: Any) -> bytes:
     twin.ClearField("name")
     twin.ClearField("doc_string")
     return hashlib.sha256(twin.SerializeToString(deterministic=True)).digest()
+
+
+def _common_scope(scopes: Sequence[str]) -> str:
+    """`encoder/layer_0/attention/`, `encoder/layer_1/attention/` → `encoder/`."""
+    common: list[str] = []
+    for layers in zip(*(scope.split("/")[:-1] for scope in scopes), strict=False):
+        if len(set(layers)) > 1:
+            break
+        common.append(layers[0])
+    return "".join(f"{layer}/" for layer in common)
 
 
 def _scope(node_name: str) -> str:

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from model.config import Wav2Vec2Config
+from model.layers.dense import Dense
 
 
 class AttentionAdapter(keras.layers.Layer):
@@ -25,16 +26,16 @@ class AttentionAdapter(keras.layers.Layer):
         self.config = config
         # PyTorch's default epsilon, whatever `layer_norm_eps` says.
         self.norm = keras.layers.LayerNormalization(epsilon=1e-5, name="norm", dtype=self.dtype_policy)
-        self.linear_1 = keras.layers.Dense(config.adapter_attn_dim, name="linear_1", dtype=self.dtype_policy)
-        self.linear_2 = keras.layers.Dense(config.hidden_size, name="linear_2", dtype=self.dtype_policy)
+        self.linear_1 = Dense(config.adapter_attn_dim or 0, name="linear_1", dtype=self.dtype_policy)
+        self.linear_2 = Dense(config.hidden_size, name="linear_2", dtype=self.dtype_policy)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Builds norm and dense layers; the input is `[batch, frames, hidden_size]`."""
+        """Builds norm and dense layers; the input is `[batch · frames, hidden_size]`."""
         self.norm.build(input_shape)
         self.linear_1.build(input_shape)
         self.linear_2.build((*input_shape[:-1], self.config.adapter_attn_dim))
         super().build(input_shape)
 
     def call(self, hidden: Any) -> Any:
-        """Returns what is to be added to `hidden` `[batch, frames, hidden_size]`."""
+        """Returns what is to be added to `hidden` `[batch · frames, hidden_size]`."""
         return self.linear_2(ops.relu(self.linear_1(self.norm(hidden))))

@@ -8,6 +8,8 @@ import keras
 from keras import ops
 
 from model.config import Wav2Vec2Config
+from model.layers.dense import Dense
+from model.layers.strided_convolution import convolve
 
 
 class ConvolutionalAdapter(keras.layers.Layer):
@@ -27,7 +29,7 @@ class ConvolutionalAdapter(keras.layers.Layer):
         self.config = config
         self.proj = self.proj_layer_norm = None
         if config.output_size != config.hidden_size:
-            self.proj = keras.layers.Dense(config.output_size, name="proj", dtype=self.dtype_policy)
+            self.proj = Dense(config.output_size, name="proj", dtype=self.dtype_policy)
             # PyTorch's default epsilon, whatever `layer_norm_eps` says.
             self.proj_layer_norm = keras.layers.LayerNormalization(
                 epsilon=1e-5, name="proj_layer_norm", dtype=self.dtype_policy
@@ -54,12 +56,13 @@ class ConvolutionalAdapter(keras.layers.Layer):
             convolution.build((None, None, self.config.output_size))
         super().build(input_shape)
 
-    def call(self, hidden: Any, num_frames: Any = None) -> Any:
+    def call(self, hidden: Any, num_frames: Any = None, training: bool = False) -> Any:
         """Shortens `hidden` `[batch, frames, hidden_size]`.
 
         Args:
           hidden: The encoder's output.
           num_frames: int32 `[batch]`, its valid frames; None where all are valid.
+          training: Whether gradients are wanted.
 
         Returns:
           `[batch, output frames, output_size]`, with the frames that `Wav2Vec2Config.num_output_frames` counts.
@@ -71,6 +74,7 @@ class ConvolutionalAdapter(keras.layers.Layer):
                 valid = ops.arange(ops.shape(hidden)[1])[None, :] < num_frames[:, None]
                 hidden = ops.where(valid[:, :, None], hidden, ops.zeros((), hidden.dtype))
                 num_frames = self.config.num_adapter_frames(num_frames)
-            gated, gate = ops.split(convolution(ops.pad(hidden, [[0, 0], [1, 1], [0, 0]])), 2, axis=-1)
+            padded = ops.pad(hidden, [[0, 0], [1, 1], [0, 0]])
+            gated, gate = ops.split(convolve(convolution, padded, training), 2, axis=-1)
             hidden = gated * ops.sigmoid(gate)
         return hidden

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from model.config import Wav2Vec2Config
 from model.layers.encoder_layer import EncoderLayer
+from model.layers.layer_normalisation import layer_normalise
 from model.layers.positional_convolution import PositionalConvolution
 
 # Added to the scores of padded frames: their softmax weight is exactly 0 in float32 and in bfloat16.
@@ -40,8 +42,10 @@ class Encoder(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Builds all layers; the input is `[batch, frames, hidden_size]`."""
-        for layer in (self.pos_conv_embed, self.layer_norm, *self.layers):
-            layer.build(input_shape)
+        self.pos_conv_embed.build(input_shape)
+        self.layer_norm.build(input_shape)
+        for layer in self.layers:
+            layer.build((None, input_shape[-1]))
         super().build(input_shape)
 
     def call(self, hidden: Any, num_frames: Any = None, training: bool = False) -> Any:
@@ -60,14 +64,21 @@ class Encoder(keras.layers.Layer):
             valid = ops.arange(ops.shape(hidden)[1])[None, :] < num_frames[:, None]
             hidden = ops.where(valid[:, :, None], hidden, ops.zeros((), hidden.dtype))
             key_bias = ops.where(valid, 0.0, _MASKED_SCORE)[:, None, None, :]
-        hidden = hidden + self.pos_conv_embed(hidden, valid)
+        hidden = hidden + self.pos_conv_embed(hidden, valid, training=training)
         if not self.config.do_stable_layer_norm:
-            hidden = self.layer_norm(hidden)
+            hidden = layer_normalise(self.layer_norm, hidden, training)
         hidden = self.dropout(hidden, training=training)
+        # The layers take frames as rows, whoever uttered them; attention alone must tell them apart.
+        batch, frames, width = ops.shape(hidden)
+        heads = self.config.num_attention_heads
+        by_head = tf.stack([batch, frames, heads, width // heads])
+        rows = ops.reshape(hidden, (-1, width))
         for layer in self.layers:
-            transformed = layer(hidden, key_bias, training=training)
+            transformed = layer(rows, by_head, key_bias, training=training)
             if training and self.config.layerdrop > 0:
                 keep = keras.random.uniform((), seed=self.layer_drop_seed) >= self.config.layerdrop
-                transformed = ops.where(keep, transformed, hidden)
-            hidden = transformed
-        return self.layer_norm(hidden) if self.config.do_stable_layer_norm else hidden
+                transformed = ops.where(keep, transformed, rows)
+            rows = transformed
+        if self.config.do_stable_layer_norm:
+            rows = layer_normalise(self.layer_norm, rows, training)
+        return ops.reshape(rows, (batch, frames, width))

@@ -9,6 +9,7 @@ import keras
 from model.config import Wav2Vec2Config
 from model.layers.attention_adapter import AttentionAdapter
 from model.layers.feed_forward import FeedForward
+from model.layers.layer_normalisation import layer_normalise
 from model.layers.self_attention import SelfAttention
 
 
@@ -38,20 +39,23 @@ class EncoderLayer(keras.layers.Layer):
             self.adapter_layer = AttentionAdapter(config, name="adapter_layer", dtype=self.dtype_policy)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Builds blocks and norms; the input is `[batch, frames, hidden_size]`."""
+        """Builds blocks and norms; the input is `[batch · frames, hidden_size]`."""
         for layer in (self.attention, self.feed_forward, self.layer_norm, self.final_layer_norm):
             layer.build(input_shape)
         if self.adapter_layer is not None:
             self.adapter_layer.build(input_shape)
         super().build(input_shape)
 
-    def call(self, hidden: Any, key_bias: Any = None, training: bool = False) -> Any:
-        """Transforms `[batch, frames, hidden_size]`; `key_bias` and `training` as in `SelfAttention`."""
+    def call(self, hidden: Any, by_head: Any, key_bias: Any = None, training: bool = False) -> Any:
+        """Transforms `[batch · frames, hidden_size]`; the other arguments are those of `SelfAttention`."""
         if self.config.do_stable_layer_norm:
-            attended = self.attention(self.layer_norm(hidden), key_bias, training=training)
+            normalised = layer_normalise(self.layer_norm, hidden, training)
+            attended = self.attention(normalised, by_head, key_bias, training=training)
             hidden = hidden + self.dropout(attended, training=training)
-            hidden = hidden + self.feed_forward(self.final_layer_norm(hidden), training=training)
+            normalised = layer_normalise(self.final_layer_norm, hidden, training)
+            hidden = hidden + self.feed_forward(normalised, training=training)
             return hidden if self.adapter_layer is None else hidden + self.adapter_layer(hidden)
-        attended = self.attention(hidden, key_bias, training=training)
-        hidden = self.layer_norm(hidden + self.dropout(attended, training=training))
-        return self.final_layer_norm(hidden + self.feed_forward(hidden, training=training))
+        attended = self.attention(hidden, by_head, key_bias, training=training)
+        hidden = layer_normalise(self.layer_norm, hidden + self.dropout(attended, training=training), training)
+        fed = self.feed_forward(hidden, training=training)
+        return layer_normalise(self.final_layer_norm, hidden + fed, training)

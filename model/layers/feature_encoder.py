@@ -10,6 +10,8 @@ from keras import ops
 from model.config import Wav2Vec2Config
 from model.layers.activation import activation
 from model.layers.group_norm import ChannelGroupNorm
+from model.layers.layer_normalisation import layer_normalise
+from model.layers.strided_convolution import convolve
 
 # The norms of the convolutions keep PyTorch's default, whatever `layer_norm_eps` says.
 _NORM_EPSILON = 1e-5
@@ -28,7 +30,8 @@ class FeatureEncoder(keras.layers.Layer):
     def __init__(self, config: Wav2Vec2Config, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.config = config
-        self.activation = activation(config.feat_extract_activation)
+        # An unknown name is said here, and not in the first call.
+        activation(config.feat_extract_activation)
         shapes = zip(config.conv_dim, config.conv_kernel, config.conv_stride, strict=True)
         self.convolutions = [
             keras.layers.Conv1D(
@@ -61,25 +64,26 @@ class FeatureEncoder(keras.layers.Layer):
                 self.norms[index].build((None, None, channels))
         super().build(input_shape)
 
-    def call(self, waveforms: Any, num_samples: Any = None) -> Any:
+    def call(self, waveforms: Any, num_samples: Any = None, training: bool = False) -> Any:
         """Encodes waveforms.
 
         Args:
           waveforms: `[batch, samples]`, normalised.
           num_samples: int32 `[batch]`, the valid samples of each; None where all are valid.
+          training: Whether gradients are wanted.
 
         Returns:
           `[batch, frames, conv_dim[-1]]`.
         """
         frames = ops.expand_dims(waveforms, -1)
         for index, convolution in enumerate(self.convolutions):
-            frames = convolution(frames)
+            frames = convolve(convolution, frames, training)
             if index < len(self.norms):
                 norm = self.norms[index]
                 if isinstance(norm, ChannelGroupNorm):
                     valid = None if num_samples is None else self.config.num_frames(num_samples, layers=index + 1)
-                    frames = norm(frames, valid)
+                    frames = norm(frames, valid, training=training)
                 else:
-                    frames = norm(frames)
-            frames = self.activation(frames)
+                    frames = layer_normalise(norm, frames, training)
+            frames = activation(self.config.feat_extract_activation, training)(frames)
         return frames

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 
 from model.config import Wav2Vec2Config
+from model.layers.dense import Dense
+from model.layers.layer_normalisation import layer_normalise
 
 
 class FeatureProjection(keras.layers.Layer):
@@ -24,7 +26,7 @@ class FeatureProjection(keras.layers.Layer):
             self.layer_norm = keras.layers.LayerNormalization(
                 epsilon=config.layer_norm_eps, name="layer_norm", dtype=self.dtype_policy
             )
-        self.projection = keras.layers.Dense(config.hidden_size, name="projection", dtype=self.dtype_policy)
+        self.projection = Dense(config.hidden_size, name="projection", dtype=self.dtype_policy)
         self.dropout = keras.layers.Dropout(config.feat_proj_dropout, name="dropout", dtype=self.dtype_policy)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -42,5 +44,5 @@ class FeatureProjection(keras.layers.Layer):
           features: The features after the norm, in their shape; pre-training quantizes them.
         """
         if self.layer_norm is not None:
-            features = self.layer_norm(features)
+            features = layer_normalise(self.layer_norm, features, training)
         return self.dropout(self.projection(features), training=training), features

@@ -32,7 +32,8 @@ class PositionalConvolution(keras.layers.Layer):
     def __init__(self, config: Wav2Vec2Config, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.config = config
-        self.activation = activation(config.feat_extract_activation)
+        # An unknown name is said here, and not in the first call.
+        activation(config.feat_extract_activation)
         self.batch_norm = None
         if config.conv_pos_batch_norm:
             self.batch_norm = keras.layers.BatchNormalization(epsilon=1e-5, name="batch_norm", dtype=self.dtype_policy)
@@ -61,12 +62,13 @@ class PositionalConvolution(keras.layers.Layer):
             )
         super().build(input_shape)
 
-    def call(self, hidden: Any, valid: Any = None) -> Any:
+    def call(self, hidden: Any, valid: Any = None, training: bool = False) -> Any:
         """Returns the positional embedding.
 
         Args:
           hidden: `[batch, frames, hidden_size]`, 0 in padded frames.
           valid: bool `[batch, frames]`, the frames that are no padding; None where all are valid.
+          training: Whether gradients are wanted.
 
         Returns:
           `[batch, frames, hidden_size]`.
@@ -88,7 +90,9 @@ class PositionalConvolution(keras.layers.Layer):
                 ops.split(padded, groups, axis=-1), ops.split(kernel, groups, axis=-1), strict=True
             )
         ]
-        return self.activation(ops.concatenate(outputs, axis=-1) + ops.cast(self.bias, self.compute_dtype))
+        return activation(self.config.feat_extract_activation, training)(
+            ops.concatenate(outputs, axis=-1) + ops.cast(self.bias, self.compute_dtype)
+        )
 
     def _kernel(self) -> Any:
         """The convolution's weight in the dtype of computation; the norm is taken in float32."""

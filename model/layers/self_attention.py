@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from model.config import Wav2Vec2Config
+from model.layers.dense import Dense
 
 
 class SelfAttention(keras.layers.Layer):
@@ -23,32 +24,34 @@ class SelfAttention(keras.layers.Layer):
         self.config = config
         self.head_size = config.hidden_size // config.num_attention_heads
         self.q_proj, self.k_proj, self.v_proj, self.out_proj = (
-            keras.layers.Dense(config.hidden_size, name=name, dtype=self.dtype_policy)
+            Dense(config.hidden_size, name=name, dtype=self.dtype_policy)
             for name in ("q_proj", "k_proj", "v_proj", "out_proj")
         )
         self.dropout = keras.layers.Dropout(config.attention_dropout, name="dropout", dtype=self.dtype_policy)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Builds the four projections; the input is `[batch, frames, hidden_size]`."""
+        """Builds the four projections; the input is `[batch · frames, hidden_size]`."""
         for projection in (self.q_proj, self.k_proj, self.v_proj, self.out_proj):
             projection.build(input_shape)
         super().build(input_shape)
 
-    def call(self, hidden: Any, key_bias: Any = None, training: bool = False) -> Any:
+    def call(self, hidden: Any, by_head: Any, key_bias: Any = None, training: bool = False) -> Any:
         """Attends.
 
         Args:
-          hidden: `[batch, frames, hidden_size]`.
+          hidden: `[batch · frames, hidden_size]`, the frames of one utterance after those of another.
+          by_head: int32 `[4]`: batch, frames, heads, channels of a head.
           key_bias: `[batch, 1, 1, frames]`, added to the scores: 0 for valid frames, a large negative number for
             padded ones; None where all are valid.
           training: Whether dropout acts.
 
         Returns:
-          `[batch, frames, hidden_size]`.
+          `[batch · frames, hidden_size]`.
         """
-        query = self._heads(self.q_proj(hidden) * (self.head_size**-0.5))
-        key = self._heads(self.k_proj(hidden))
-        value = self._heads(self.v_proj(hidden))
+        query, key, value = (
+            ops.transpose(tf.reshape(projected, by_head), (0, 2, 1, 3))
+            for projected in (self.q_proj(hidden) * (self.head_size**-0.5), self.k_proj(hidden), self.v_proj(hidden))
+        )
         scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
         if key_bias is not None:
             scores = scores + ops.cast(key_bias, scores.dtype)
@@ -56,12 +59,4 @@ class SelfAttention(keras.layers.Layer):
         scores: Any = ops.cast(scores, "float32")
         weights = ops.cast(tf.nn.softmax(scores, axis=-1), self.compute_dtype)
         context = ops.matmul(self.dropout(weights, training=training), value)
-        shape = ops.shape(hidden)
-        merged = ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (shape[0], shape[1], self.config.hidden_size))
-        return self.out_proj(merged)
-
-    def _heads(self, projected: Any) -> Any:
-        """`[batch, frames, hidden_size]` → `[batch, heads, frames, head_size]`."""
-        shape = ops.shape(projected)
-        split = ops.reshape(projected, (shape[0], shape[1], self.config.num_attention_heads, self.head_size))
-        return ops.transpose(split, (0, 2, 1, 3))
+        return self.out_proj(ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (-1, self.config.hidden_size)))

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from model.config import Wav2Vec2Config
+from model.layers.dense import Dense
 
 
 class Quantized(NamedTuple):
@@ -44,7 +45,7 @@ class VectorQuantizer(keras.layers.Layer):
         super().__init__(**kwargs)
         self.config = config
         codes = config.num_codevector_groups * config.num_codevectors_per_group
-        self.weight_proj = keras.layers.Dense(
+        self.weight_proj = Dense(
             codes,
             kernel_initializer=keras.initializers.RandomNormal(stddev=1.0),  # pyright: ignore[reportArgumentType]
             name="weight_proj",

@@ -66,7 +66,7 @@ class Wav2Vec2Backbone(keras.layers.Layer):
         channel_mask: Any = None,
     ) -> BackboneOutput:
         """Encodes waveforms; the arguments are those of `Wav2Vec2CTC`, with `num_samples` only where it is to mask."""
-        raw_features = self.feature_extractor(waveforms, num_samples)
+        raw_features = self.feature_extractor(waveforms, num_samples, training=training)
         hidden, features = self.feature_projection(raw_features, training=training)
         if time_mask is not None:
             hidden = ops.where(time_mask[:, :, None], ops.cast(self.masked_spec_embed, hidden.dtype), hidden)
@@ -75,5 +75,5 @@ class Wav2Vec2Backbone(keras.layers.Layer):
         num_frames = None if num_samples is None else self.config.num_frames(num_samples)
         hidden = self.encoder(hidden, num_frames, training=training)
         if self.adapter is not None:
-            hidden = self.adapter(hidden, num_frames)
+            hidden = self.adapter(hidden, num_frames, training=training)
         return BackboneOutput(hidden, features, raw_features)

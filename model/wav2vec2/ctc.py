@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from model.config import Head, Wav2Vec2Config
+from model.layers.dense import Dense
 from model.wav2vec2.base import Wav2Vec2Base
 
 
@@ -30,7 +31,7 @@ class Wav2Vec2CTC(Wav2Vec2Base):
     ) -> None:
         super().__init__(config, padding, **{"name": "wav2vec2_ctc", **kwargs})
         self.dropout = keras.layers.Dropout(config.final_dropout, name="dropout", dtype=self.dtype_policy)
-        self.lm_head = keras.layers.Dense(
+        self.lm_head = Dense(
             config.vocab_size,
             kernel_initializer=keras.initializers.RandomNormal(  # pyright: ignore[reportArgumentType]
                 stddev=config.initializer_range

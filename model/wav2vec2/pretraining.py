@@ -9,6 +9,7 @@ from keras import ops
 
 from model import settings
 from model.config import Head, Wav2Vec2Config
+from model.layers.dense import Dense
 from model.layers.vector_quantizer import VectorQuantizer
 from model.wav2vec2.base import Wav2Vec2Base
 
@@ -62,7 +63,7 @@ class Wav2Vec2PreTraining(Wav2Vec2Base):
         )
         self.quantizer = VectorQuantizer(config, name="quantizer", dtype=self.dtype_policy)
         self.project_hid, self.project_q = (
-            keras.layers.Dense(config.proj_codevector_dim, name=name, dtype=self.dtype_policy)
+            Dense(config.proj_codevector_dim, name=name, dtype=self.dtype_policy)
             for name in ("project_hid", "project_q")
         )
         self.build((None, None))

@@ -57,6 +57,22 @@ def test_the_bytes_depend_on_the_graph_alone():
     assert canonical_bytes(0) != canonical_bytes(0, weight=2.5)
 
 
+@pytest.mark.parametrize("kept", ["layer_0_1", "layer_1_1"])
+def test_of_equal_casts_it_does_not_matter_which_was_kept(kept):
+    nodes = [
+        helper.make_node("Cast", ["x"], ["cast"], name=f"m_1/net_1/{kept}/Cast__7", to=TensorProto.FLOAT),
+        helper.make_node("Neg", ["cast"], ["a"], name="m_1/net_1/layer_0_1/Neg"),
+        helper.make_node("Abs", ["cast"], ["b"], name="m_1/net_1/layer_1_1/Abs"),
+        helper.make_node("Add", ["a", "b"], ["y"], name="m_1/net_1/add"),
+    ]
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["unk", 2]) for name in ("x", "y")]
+    model = helper.make_model(
+        helper.make_graph(nodes, "graph", values[:1], values[1:]), opset_imports=[helper.make_opsetid("", 17)]
+    )
+    names = [node.name for node in canonical(model, "net", DIMENSIONS, {}).graph.node]
+    assert names == ["m/net/Cast_0", "m/net/layer_0/Neg_1", "m/net/layer_1/Abs_2", "m/net/Add_3"]
+
+
 def test_it_computes_the_same():
     model = onnx.load_from_string(canonical_bytes(3))
     onnx.checker.check_model(model, full_check=True)

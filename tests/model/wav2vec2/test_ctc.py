@@ -32,13 +32,15 @@ def test_every_module_agrees_with_pytorch(converted, variant):
         assert np.linalg.norm(ours[name] - values) <= MAX_RELATIVE * np.linalg.norm(values), name
 
 
+@pytest.mark.parametrize("training", [False, True], ids=["as_used", "in_training"])
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_loss_and_gradients_agree_with_pytorch(converted, assert_gradients, variant):
+def test_loss_and_gradients_agree_with_pytorch(converted, assert_gradients, variant, training):
     loaded, reference = converted(variant)
     model = loaded.model
     waveforms, num_samples, labels = batch(reference)
     with tf.GradientTape() as tape:
-        logits, num_frames = model(waveforms, num_samples)
+        # Of what acts in training only, these models have none; but their gradients are computed in another way.
+        logits, num_frames = model(waveforms, num_samples, training=training)
         losses, feasible = ctc_loss(logits, num_frames, labels, blank_id=loaded.config.pad_token_id)
     for index in (0, 1):
         expected = reference[f"logits_{index}"]
@@ -49,12 +51,13 @@ def test_loss_and_gradients_agree_with_pytorch(converted, assert_gradients, vari
     assert_gradients(model, tape, losses, reference)
 
 
+@pytest.mark.parametrize("training", [False, True], ids=["as_used", "in_training"])
 def test_the_loss_of_a_padded_batch_is_pytorch_s_and_what_has_no_path_weighs_nothing(
-    converted, losses, assert_gradients
+    converted, losses, assert_gradients, training
 ):
     loaded, reference = converted("layer_pre_norm")[0], losses("layer_pre_norm")
     with tf.GradientTape() as tape:
-        logits, num_frames = loaded.model(reference["waveforms"], reference["num_samples"])
+        logits, num_frames = loaded.model(reference["waveforms"], reference["num_samples"], training=training)
         of_each, feasible = ctc_loss(logits, num_frames, reference["labels"], blank_id=loaded.config.pad_token_id)
     assert feasible.numpy().tolist() == [True, True, False]
     np.testing.assert_allclose(of_each.numpy(), reference["losses"], rtol=1e-5)
