@@ -21,7 +21,7 @@ from _measuring import claim, finish
 MAX_SECONDS = 480.0
 MAX_FURTHER_SECONDS = 60.0
 MAX_PEAK_GIGABYTES = 6.0
-MAX_WER = 0.5
+MAX_WER = 0.1
 
 
 def main() -> int:

