@@ -154,7 +154,7 @@ def _explained(request: TrainingRequest, work: Callable[[], dict[str, Any]]) -> 
         said = " ".join(str(error).split())[:200]
         if os.strerror(errno.ENOSPC).lower() in said.lower():
             raise DiskFullError(
-                f"The file system is full: {said}; free some space, and run again: training goes on from its last state."
+                f"The file system is full: {said}; free some space and run again; it goes on from its last state."
             ) from error
         if isinstance(error, errors.ResourceExhaustedError | MemoryError):
             raise ConfigurationError(
