@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import _forward_worker
+import _forward_inputs
+import _serving
 
 
-def load() -> Callable[[Any], Any]:
-    """Returns the forward pass: from float32 `[batch, samples]` to logits, NumPy on both sides."""
+def load() -> Callable[[dict[str, Any]], Callable[[], dict[str, Any]]]:
+    """Returns what makes the inputs of a request and returns the forward pass on them."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
@@ -25,8 +26,13 @@ def load() -> Callable[[Any], Any]:
         input_signature=None if jit else [tf.TensorSpec([None, None], tf.float32)],
         jit_compile=jit,
     )
-    return lambda waveforms: compiled(tf.constant(waveforms)).numpy()
+
+    def prepare(request: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+        waveforms = _forward_inputs.waveforms_of(request)
+        return lambda: _forward_inputs.answer_of(compiled(tf.constant(waveforms)).numpy())
+
+    return prepare
 
 
 if __name__ == "__main__":
-    _forward_worker.serve(load)
+    _serving.serve(load)

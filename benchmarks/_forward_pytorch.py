@@ -6,22 +6,28 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import _forward_worker
+import _forward_inputs
+import _serving
 
 
-def load() -> Callable[[Any], Any]:
-    """Returns the forward pass: from float32 `[batch, samples]` to logits, NumPy on both sides."""
+def load() -> Callable[[dict[str, Any]], Callable[[], dict[str, Any]]]:
+    """Returns what makes the inputs of a request and returns the forward pass on them."""
     import torch
     import transformers
 
     model = transformers.Wav2Vec2ForCTC.from_pretrained(sys.argv[1]).eval()
 
-    def forward(waveforms: Any) -> Any:
-        with torch.inference_mode():
-            return model(torch.from_numpy(waveforms)).logits.numpy()
+    def prepare(request: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+        waveforms = _forward_inputs.waveforms_of(request)
 
-    return forward
+        def forward() -> dict[str, Any]:
+            with torch.inference_mode():
+                return _forward_inputs.answer_of(model(torch.from_numpy(waveforms)).logits.numpy())
+
+        return forward
+
+    return prepare
 
 
 if __name__ == "__main__":
-    _forward_worker.serve(load)
+    _serving.serve(load)

@@ -11,46 +11,18 @@ is that of the whole process during a call. The last line is one JSON object.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from _measuring import REFERENCE_PYTHON, claim, finish, make_base
+from _worker import Worker
 
 HERE = Path(__file__).parent
 CASES = ((50_000, 1), (50_000, 4), (246_000, 1), (246_000, 4))
 OURS = ("graph", "xla")
-
-
-class Worker:
-    """A process that answers requests."""
-
-    def __init__(self, command: list[str]) -> None:
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            env={**os.environ, "PYTHONPATH": str(HERE)},
-        )  # fmt: skip
-        self.answer()
-
-    def answer(self) -> dict[str, Any]:
-        """Waits for the next answer."""
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit(f"{self.process.args} ended with {self.process.wait()}; run it alone to see why.")
-        return json.loads(line)
-
-    def run(self, samples: int, batch: int) -> dict[str, Any]:
-        """Runs the model once."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"samples": samples, "batch": batch}) + "\n")
-        self.process.stdin.flush()
-        return self.answer()
 
 
 def main() -> int:
@@ -69,14 +41,14 @@ def main() -> int:
         claims, memory, largest = {}, {}, 0.0
         for samples, batch in CASES:
             name = f"{samples}_batch{batch}"
-            first = {kind: worker.run(samples, batch) for kind, worker in workers.items()}
+            first = {kind: worker.ask(samples=samples, batch=batch) for kind, worker in workers.items()}
             for kind in OURS:
                 pairs = zip(first[kind]["logits"], first["pytorch"]["logits"], strict=True)
                 largest = max(largest, *(abs(ours - theirs) for ours, theirs in pairs))
             runs = {kind: [] for kind in workers}
             for _ in range(rounds):
                 for kind, worker in workers.items():
-                    runs[kind].append(worker.run(samples, batch))
+                    runs[kind].append(worker.ask(samples=samples, batch=batch))
             seconds = {kind: statistics.median(run["seconds"] for run in of_one) for kind, of_one in runs.items()}
             peaks = {kind: max(run["peak_bytes"] for run in of_one) / 1e9 for kind, of_one in runs.items()}
             best = min(OURS, key=lambda kind: seconds[kind])

@@ -43,59 +43,41 @@ def _with_gradients(frames: Any, kernel: Any, stride: int) -> Any:
 def _gradients(upstream: Any, frames: Any, kernel: Any, stride: int) -> tuple[Any, Any]:
     """Returns the gradients with respect to frames and kernel.
 
-    Input frames are taken in blocks of `stride`, side by side. Tap number `m · stride + r` joins place r of a block and
-    the result that began m blocks earlier.
+    Taps are taken in groups of as many as the stride: what such a group sees lies in the input without a gap, side by
+    side for one result after another. The last group may be smaller.
     """
-    kernel_size, channels, units = kernel.shape
     batch, length, results = tf.shape(frames)[0], tf.shape(frames)[1], tf.shape(upstream)[1]
-    num_blocks = -(-length // stride)
-    blocks = _padded(frames, 0, num_blocks * stride - length)
-    blocks = tf.reshape(blocks, [batch, num_blocks, stride * channels])
-    reach = -(-kernel_size // stride)
-    # What began m blocks earlier, by m.
-    earlier = [_padded(upstream, m, num_blocks - results - m) for m in range(reach)]
-    if stride * channels < units:
-        # The input is the smaller side: it is laid out once more, and not the results.
-        seen = tf.concat([blocks[:, m : m + results] for m in range(reach)], axis=2)[:, :, : kernel_size * channels]
-        of_kernel = _product(seen, upstream)
-    else:
-        whole, further = divmod(kernel_size, stride)
-        products = [_product(blocks, earlier[m]) for m in range(whole)]
-        if further:
-            products.append(_product(blocks[:, :, : further * channels], earlier[whole]))
-        of_kernel = tf.concat(products, axis=0)
-    of_blocks = _gradient_of_blocks(earlier, kernel, stride)
-    of_frames = tf.reshape(of_blocks, [batch, num_blocks * stride, channels])[:, :length]
-    return of_frames, tf.reshape(of_kernel, kernel.shape)
-
-
-def _gradient_of_blocks(earlier: list[Any], kernel: Any, stride: int) -> Any:
-    """Returns `[rows, stride · channels]`; places that meet as many taps are treated together."""
     kernel_size, channels, units = kernel.shape
-    whole, further = divmod(kernel_size, stride)
-    rows = [tf.reshape(values, [-1, units]) for values in earlier]
+    groups = [kernel[first : first + stride] for first in range(0, kernel_size, stride)]
+    rows = tf.reshape(upstream, [-1, units])
+    # Blocks of as many frames as the stride, enough for the whole input.
+    num_blocks = -(-length // stride)
     parts = []
-    for first, last, taps in ((0, further, whole + 1), (further, stride, whole)):
-        width = (last - first) * channels
-        if width == 0:
-            continue
-        if taps == 0:
-            parts.append(tf.zeros([tf.shape(rows[0])[0], width], kernel.dtype))
-            continue
-        met = [tf.reshape(kernel[m * stride + first : m * stride + last], [width, units]) for m in range(taps)]
-        parts.append(tf.matmul(_joined(rows[:taps]), _joined(met), transpose_b=True))
-    return _joined(parts)
+    for number, group in enumerate(groups):
+        width = group.shape[0] * channels
+        part = tf.matmul(rows, tf.reshape(group, [width, units]), transpose_b=True)
+        paddings: Any = [[0, 0], [number, num_blocks - results - number], [0, stride * channels - width]]
+        parts.append(tf.pad(tf.reshape(part, [batch, results, width]), paddings))
+    of_frames = tf.reshape(tf.add_n(parts), [batch, num_blocks * stride, channels])[:, :length]
+
+    seen = [_seen(frames, number * stride, group.shape[0], stride, results) for number, group in enumerate(groups)]
+    if stride * channels < units:
+        # One product, for which the result, the larger side, is read once.
+        seen = [tf.concat(seen, axis=2)]
+    products = [tf.matmul(tf.reshape(part, [-1, part.shape[2]]), rows, transpose_a=True) for part in seen]
+    return of_frames, tf.reshape(tf.concat(products, axis=0), kernel.shape)
 
 
-def _padded(values: Any, before: Any, after: Any) -> Any:
-    paddings: Any = [[0, 0], [before, after], [0, 0]]
-    return tf.pad(values, paddings)
+def _seen(frames: Any, first: int, taps: int, stride: int, results: Any) -> Any:
+    """Returns what taps `first` to `first + taps` see of the input, `[batch, results, taps · channels]`.
 
-
-def _product(left: Any, right: Any) -> Any:
-    """`[batch, rows, n]`, `[batch, rows, m]` → `[n, m]`, summed over batch and rows."""
-    return tf.matmul(tf.reshape(left, [-1, left.shape[-1]]), tf.reshape(right, [-1, right.shape[-1]]), transpose_a=True)
-
-
-def _joined(parts: list[Any]) -> Any:
-    return parts[0] if len(parts) == 1 else tf.concat(parts, axis=1)
+    It is cut out of the input with what lies before it, as many frames for each result as the stride is long; where
+    nothing lies before it, with what lies behind.
+    """
+    before = min(stride - taps, first)
+    behind = stride - taps - before
+    if behind:
+        frames = tf.pad(frames, [[0, 0], [0, behind], [0, 0]])
+    start, channels = first - before, frames.shape[2]
+    blocks = tf.reshape(frames[:, start : start + results * stride], [tf.shape(frames)[0], results, stride * channels])
+    return blocks[:, :, before * channels : (before + taps) * channels]
