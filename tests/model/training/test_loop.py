@@ -81,7 +81,7 @@ def test_what_has_no_path_is_counted_and_teaches_nothing(tmp_path):
     assert np.isfinite(result.final["loss"])
 
 
-@pytest.mark.parametrize("task", ["ctc", "pretraining"])
+@pytest.mark.parametrize("task", ["ctc", pytest.param("pretraining", marks=pytest.mark.e2e)])
 def test_batches_that_are_summed_are_as_good_as_one(records, task):
     """The update of two batches is that of their sum: here against the update of both by hand, as one step each."""
     together, _ = make_training(
@@ -180,6 +180,7 @@ def test_it_ends_early_when_nothing_gets_better(records, monkeypatch):
     assert (result.steps, result.best_step, result.final["wer"]) == (8, 4, 0.4)
 
 
+@pytest.mark.e2e
 def test_bfloat16_keeps_weights_in_float32_and_is_about_as_good(records):
     losses = {}
     for precision in ("float32", "mixed_bfloat16"):
@@ -193,7 +194,7 @@ def test_bfloat16_keeps_weights_in_float32_and_is_about_as_good(records):
 # === Going on ===
 
 
-@pytest.mark.parametrize("task", ["ctc", "pretraining"])
+@pytest.mark.parametrize("task", ["ctc", pytest.param("pretraining", marks=pytest.mark.e2e)])
 def test_a_training_that_was_stopped_goes_on_to_the_same_weights(records, tmp_path, task):
     chosen = settings(task=task, steps=9, evaluate_every_steps=3, average_best=2)
     whole, expected = make_training(records, chosen, CheckpointStore(tmp_path / "whole", {}))
@@ -231,6 +232,7 @@ def test_a_state_that_does_not_fit_is_refused(records, tmp_path):
         make_training(records, settings(), store)
 
 
+@pytest.mark.e2e
 def test_one_device_may_be_called_mirrored(records):
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
     expected, _ = make_training(records, settings(steps=3, **QUIET))
@@ -244,6 +246,7 @@ def test_each_batch_of_an_update_draws_for_itself(records):
     assert len(set(seeds)) == 6
 
 
+@pytest.mark.e2e
 def test_a_damaged_newest_state_does_not_lose_the_weights_of_the_one_before(records, tmp_path):
     chosen = settings(steps=8, evaluate_every_steps=1, average_best=1, keep_checkpoints=2)
     asked = iter([False] * 60 + [True] * 99)
