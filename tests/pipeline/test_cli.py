@@ -144,7 +144,7 @@ def test_runs_of_an_empty_workspace(call, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["run", "--config", "nothing"], 2, "--config must be one of local, pretrain_base, pretrain_local, pre"),
+        (["run", "--config", "nothing"], 2, "--config must be one of librispeech_100h, librispeech_10h, "),
         (["run", "--config", "smoke", "--from", "trainer"], 2, "--from must be one of LibriSpeechExampleGen, "),
         (["run", "--config", "smoke", "--to", "Nowhere"], 2, "--to must be one of LibriSpeechExampleGen, "),
         (["run", "--resume", "--from", "Trainer"], 2, "--resume finds out by itself where to begin and to end"),

@@ -87,7 +87,7 @@ def test_a_full_disk_is_said_with_the_command_that_goes_on(tmp_path, monkeypatch
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("pipeline.local.find_sources", full)
-    monkeypatch.setattr("pipeline.local._end_with_parent", lambda: None)
+    monkeypatch.setattr("pipeline.local.end_with_parent", lambda: None)
     monkeypatch.setattr("sys.argv", ["local"])
     directory = RunDirectory(tmp_path / "runs" / "20260101T000000Z-aaaa")
     config = load_config("smoke")
@@ -110,8 +110,8 @@ def test_a_run_ends_when_the_process_that_shows_it_is_killed(tmp_path):
     pid_file = tmp_path / "pid"
     run = f"""
 import os, time
-from pipeline.local import _end_with_parent
-_end_with_parent()
+from model.export.fresh_process import end_with_parent
+end_with_parent()
 with open({str(pid_file)!r} + ".new", "w") as file:
     file.write(str(os.getpid()))
 os.rename({str(pid_file)!r} + ".new", {str(pid_file)!r})
