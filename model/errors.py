@@ -50,3 +50,7 @@ class TryAgainError(W2v2Error):
 
 class DiskFullError(TryAgainError):
     """The file system under the workspace has no room left. Exit code 75."""
+
+
+class WorkerError(W2v2Error):
+    """A process that did some of the work ended without a result or a reason; its log says more. Exit code 1."""

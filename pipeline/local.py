@@ -24,7 +24,7 @@ from typing import Any
 from components.code_fingerprint import code_fingerprint
 from components.trainer.request import ANEW_VARIABLE
 from model.errors import TryAgainError, W2v2Error
-from model.export.fresh_process import end_with_parent
+from model.fresh_process import end_with_parent
 from model.progress import emit
 from model.settings import digest, from_mapping
 from model.storage import disk_full_is_said, replacing

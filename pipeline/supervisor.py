@@ -114,7 +114,13 @@ def supervise(
     directory.events_file.touch()
     outcome_reader, outcome_writer = os.pipe()
     os.set_blocking(outcome_reader, False)
-    environment = {**os.environ, EVENTS_VARIABLE: str(directory.events_file), "PYTHONUNBUFFERED": "1"}
+    environment = {
+        # TensorFlow takes all memory of a GPU when it first sees it; what it takes here, the training would not get.
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        **os.environ,
+        EVENTS_VARIABLE: str(directory.events_file),
+        "PYTHONUNBUFFERED": "1",
+    }
     with (
         contextlib.closing(Events(directory.events_file)) as events,
         directory.log_file.open("ab") as log,

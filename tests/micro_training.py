@@ -6,7 +6,10 @@ python -m tests.micro_training DIRECTORY [--settings JSON] [--replicas N] [--out
 import argparse
 import dataclasses
 import json
+import os
 import signal
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,7 +18,7 @@ import numpy as np
 from model import Wav2Vec2Config
 from model.errors import W2v2Error
 from model.examples import Utterance, encode
-from model.settings import from_json
+from model.settings import from_json, to_json
 from model.text import Vocabulary
 from model.training.settings import TrainingSettings
 
@@ -128,6 +131,53 @@ def make_training(directory, chosen, store=None, strategy=None, config=CONFIG, *
     task = CtcTask(VOCABULARY, chosen.loss_per, compiles(strategy, chosen)) if is_ctc else PretrainingTask()
     data = make_data(directory, chosen, config, strategy)
     return Training(model, task, data, chosen, strategy, store, **options), model
+
+
+@dataclasses.dataclass
+class Program:
+    """A training that runs as a program of its own."""
+
+    process: subprocess.Popen
+    log: Path
+
+    def wait(self):
+        return self.process.wait(timeout=600)
+
+    def said(self):
+        return self.log.read_text()
+
+
+def start(records, chosen, out, states=None, replicas=1, cluster=None):
+    """Starts a training of its own; `cluster` is the TF_CONFIG of one of several workers."""
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
+    environment["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    if cluster is not None:
+        environment["TF_CONFIG"] = json.dumps(cluster)
+    command = [sys.executable, "-m", "tests.micro_training", str(records), "--settings", to_json(chosen)]
+    command += ["--replicas", str(replicas), "--out", str(out), *(["--states", str(states)] if states else [])]
+    log = out.with_suffix(f".{cluster['task']['index'] if cluster else 0}.log")
+    with log.open("w") as stream:
+        return Program(subprocess.Popen(command, env=environment, stdout=stream, stderr=stream), log)
+
+
+def clusters(workers):
+    """Returns a TF_CONFIG for each of so many workers on this machine."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(workers)]
+    addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
+    for one in sockets:
+        one.close()
+    return [{"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}} for index in range(workers)]
+
+
+def newest_step(states):
+    """Returns the step of the newest state that was saved; 0 where there is none."""
+    return max((int(path.name[5:13]) for path in states.glob("step-*.safetensors")), default=0)
+
+
+def result(out):
+    """Returns the report and the weights that a program left."""
+    with np.load(out) as saved:
+        return json.loads(str(saved["report"])), {name: saved[name] for name in saved.files if name != "report"}
 
 
 def values(model):

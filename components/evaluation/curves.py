@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from components.evaluation.gate import is_number
+from model.audio import SAMPLE_RATE_HZ
 
 # In units of a phone's pixels, so that text keeps its size there.
 _WIDTH, _HEIGHT = 360, 200
@@ -124,7 +125,7 @@ def _told(points: Sequence[tuple[float, float]]) -> str:
 
 
 def _summary(training: Mapping[str, Any]) -> str:
-    hours = training["samples"] / 16_000 / 3_600
+    hours = training["samples"] / SAMPLE_RATE_HZ / 3_600
     parts = [
         f"{training['steps']:,} updates in {training['seconds'] / 60:,.1f} minutes",
         f"{hours:,.2f} hours of speech ({training['epochs']:,.1f} epochs)",

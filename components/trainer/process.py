@@ -1,5 +1,8 @@
 """The process of a training: `python -m components.trainer.process REQUEST`, the JSON of a `TrainingRequest`.
 
+Of several workers one is started by the run, and leaves the file `request.json` in the directory of its states; the
+others are started with the name of that file, each with a TF_CONFIG of its own. They write nothing but their log.
+
 SIGTERM lets it end its step, save its state, and end with the code 75; so does the end of the process that started it.
 """
 
@@ -19,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from components.trainer.request import ANEW_VARIABLE, TrainingRequest
-from model.errors import CheckpointError, ConfigurationError, DataError, DiskFullError, TryAgainError
-from model.export import fresh_process
+from model import fresh_process
+from model.errors import CheckpointError, ConfigurationError, DataError, DiskFullError, TryAgainError, UsageError
 from model.settings import from_json, to_mapping
 from model.storage import json_text
 from model.text import UNKNOWN_TOKEN, Vocabulary
@@ -34,8 +37,8 @@ _NOT_OF_THE_RESULT = ("strategy", "tpu", "compilation", "checkpoint_every_second
 def main(argv: Sequence[str] | None = None) -> int:
     """Trains; prints one JSON document, and returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m components.trainer.process", description=__doc__)
-    parser.add_argument("request")
-    request = from_json(TrainingRequest, parser.parse_args(argv).request)
+    parser.add_argument("request", help="the JSON of a TrainingRequest, or the name of a file with it")
+    said = parser.parse_args(argv).request
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     asked: list[int] = []
 
@@ -44,7 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     listen()
     fresh_process.end_with_parent()
-    return fresh_process.report(lambda: _explained(request, lambda: train(request, lambda: bool(asked), listen)))
+
+    def work() -> dict[str, Any]:
+        request = _read_request(said)
+        return _explained(request, lambda: train(request, lambda: bool(asked), listen))
+
+    return fresh_process.report(work)
 
 
 def train(
@@ -140,6 +148,18 @@ def train(
     export_saved_model(load_model(model_dir), request.serving_dir)
     _copy_files(f"{store.directory}/{TENSORBOARD}", request.model_run_dir)
     return {"steps": result.steps, "model_digest": manifest["model_digest"], **result.final}
+
+
+def _read_request(said: str) -> TrainingRequest:
+    if said.lstrip().startswith("{"):
+        return from_json(TrainingRequest, said)
+    try:
+        return from_json(TrainingRequest, Path(said).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(
+            f"The request of a training must be JSON, or a file with it; {said} cannot be read ({error.strerror}): the"
+            " worker that a run has started writes it."
+        ) from error
 
 
 def _explained(request: TrainingRequest, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:

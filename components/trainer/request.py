@@ -9,6 +9,8 @@ from model.training.settings import TrainingSettings
 
 # Where this is set, a training begins anew, though a state of it is saved.
 ANEW_VARIABLE = "W2V2_TRAIN_ANEW"
+# Beside the states; the other workers of a training read it.
+REQUEST_FILE = "request.json"
 
 
 @dataclasses.dataclass(frozen=True)

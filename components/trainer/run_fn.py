@@ -10,10 +10,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from components.trainer.request import TrainingRequest
-from model.export import fresh_process
+from components.trainer.request import REQUEST_FILE, TrainingRequest
+from model import fresh_process
 from model.settings import from_json, to_json
 from model.training.settings import TrainingSettings
+from model.training.strategy import CLUSTER_VARIABLE, is_chief
 
 # Within this time a training that is asked to stop ends its step and saves its state.
 _GRACE_SECONDS = 15.0
@@ -56,6 +57,8 @@ def run_fn(fn_args: Any) -> None:
         staging_dir=config["staging_dir"],
         code_fingerprint=config["code_fingerprint"],
     )
+    if os.environ.get(CLUSTER_VARIABLE):
+        _leave_request(request)
     fresh_process.run(
         "components.trainer.process",
         [to_json(request)],
@@ -63,3 +66,16 @@ def run_fn(fn_args: Any) -> None:
         environment={"GCS_READ_CACHE_BLOCK_SIZE_MB": os.environ.get("GCS_READ_CACHE_BLOCK_SIZE_MB", "1")},
         grace_seconds=_GRACE_SECONDS,
     )
+
+
+def _leave_request(request: TrainingRequest) -> None:
+    """Writes what the other workers of the training are asked for, where all of them see it."""
+    if not is_chief():
+        return
+    import tensorflow as tf
+
+    path = f"{request.staging_dir}/{REQUEST_FILE}"
+    tf.io.gfile.makedirs(request.staging_dir)
+    with tf.io.gfile.GFile(f"{path}.new", "w") as stream:
+        stream.write(to_json(request))
+    tf.io.gfile.rename(f"{path}.new", path, overwrite=True)

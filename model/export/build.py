@@ -17,8 +17,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from model import fresh_process
 from model.directory import read_manifest
-from model.export import fresh_process
 from model.export.release import (
     CHECKPOINT,
     FORMATS,

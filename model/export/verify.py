@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from model import fresh_process
 from model.errors import CheckpointError, ReleaseError
-from model.export import fresh_process
 from model.export.release import FORMATS, Format
 from model.export.servable import HIDDEN_STATES, LOGITS, servable
 

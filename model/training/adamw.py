@@ -16,9 +16,9 @@ class AdamW(tf.Module):
     Keras' optimizers clip the gradients of each replica before they add them up; global clipping must come after. Here
     both are the caller's, so that what is applied is the same on every replica.
 
-    As in fairseq's and transformers' recipes, only kernels are decayed: variables with two dimensions or more, where a
-    dimension of 1 counts for none, so that the magnitudes of a weight norm are left alone, as are biases, norms and the
-    masking vector.
+    Only kernels are decayed: variables with two dimensions or more, where a dimension of 1 counts for none, so that the
+    magnitudes of a weight norm are left alone, as are biases, norms and the masking vector. The Trainer of transformers
+    spares biases and norms likewise; fairseq decays every parameter, but its recipes of fine-tuning decay by 0.
 
     It works eagerly, in a graph, compiled by XLA, and in `strategy.run`; the moments must be made in the scope of the
     strategy that the variables were made in. In `strategy.run`, a `MirroredStrategy` on other devices than GPUs lets no

@@ -185,16 +185,19 @@ class Training:
 
         Raises:
           ConfigurationError: several workers begin at different states.
-        DataError: a record is damaged, a label is foreign, or the loss is no number or has diverged.
-            TryAgainError: somebody asked for a stop; the state is saved.
-            DiskFullError: there is no room for a state; those that were saved stay.
+          DataError: a record is damaged, a label is foreign, or the loss is no number or has diverged.
+          TryAgainError: somebody asked for a stop; the state is saved.
+          DiskFullError: there is no room for a state; those that were saved stay.
         """
         self._require_agreement()
         if not self._state.finished:
             self._learn()
+            # The best weights may be written by the chief only now, and all workers read them.
+            self._meet()
             self._choose_weights()
             self._state.finished = True
             self._save()
+        self._meet()
         if self._store is not None and self._is_chief:
             self._store.clear()
         return self._result()
@@ -242,6 +245,10 @@ class Training:
             f"Training was asked to stop, at step {state.step} of {self._settings.steps}; its state is saved, and the"
             " same command goes on from there."
         )
+
+    def _meet(self) -> None:
+        """Waits until every worker of the training has come so far."""
+        self._steps.over_workers({"workers": 1.0})
 
     def _require_agreement(self) -> None:
         """Holds where the workers of a training begin against each other: each reads the states that it finds."""

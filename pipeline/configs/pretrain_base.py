@@ -9,9 +9,9 @@ scaled by 0.1, their output held small, codes by a Gumbel softmax whose temperat
 The batches of 64 processors are here eight at a time, on whatever devices there are, and eight of those are summed for
 each update; on devices with less memory, lower `batch_samples` and raise `accumulate_batches` by the same factor.
 
-One thing is other than published: fairseq cuts utterances to 250,000 samples, 15.6 s, anew in each epoch, and drops
+Two things are other than published. fairseq cuts utterances to 250,000 samples, 15.6 s, anew in each epoch, and drops
 what is shorter than 2 s. Nothing is ever cut here: what is longer than `max_samples` is left out, and counted in the
-run's report; what is short is kept.
+run's report; what is short is kept. And fairseq decays every parameter, biases and norms too; here kernels alone.
 
 Cost: 400,000 updates of 5,600 s of speech are 2.2e9 s. The forward pass takes 237 GFLOP for 15.4 s (docs/scale.md), a
 step three times that: 1.0e20 FLOP. At a third of the peak of eight A100 (312 TFLOP/s each in bfloat16) that is a day
@@ -66,6 +66,7 @@ def get_config() -> PipelineConfig:
             evaluate_every_steps=5_000,
             validation_utterances=1_000,
             checkpoint_every_seconds=900.0,
+            activation_dropout=0.0,
             mask_time_prob=0.65,
             mask_time_length=10,
             gumbel_temperature_start=2.0,

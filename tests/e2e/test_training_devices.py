@@ -1,16 +1,9 @@
 """One training, on other devices: two replicas, two processes, XLA. Each takes the same way as one device does."""
 
-import json
-import os
-import socket
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
-from model.settings import to_json
-from tests.micro_training import QUIET, settings, write_records
+from tests.micro_training import QUIET, clusters, result, settings, start, write_records
 
 pytestmark = pytest.mark.e2e
 
@@ -23,44 +16,18 @@ CASES = {
 }
 
 
-def start(records, chosen, out, replicas=1, cluster=None):
-    environment = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
-    if cluster is not None:
-        environment["TF_CONFIG"] = json.dumps(cluster)
-    command = [sys.executable, "-m", "tests.micro_training", str(records), "--settings", to_json(chosen)]
-    log = out.with_suffix(f".{cluster['task']['index'] if cluster else 0}.log")
-    with log.open("w") as stream:
-        process = subprocess.Popen(
-            [*command, "--replicas", str(replicas), "--out", str(out)], env=environment, stdout=stream, stderr=stream
-        )
-    return process, log
-
-
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
 def trained(records, task, case, directory, **changes):
     out = directory / f"{task}-{case}.npz"
     chosen = settings(
         **{"task": task, "steps": 6, "evaluate_every_steps": 3, "strategy": "cpu", **QUIET, **CASES[case], **changes}
     )
     if case == "multi_worker":
-        workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
-        processes = [
-            start(records, chosen, out, 1, {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}})
-            for index in (0, 1)
-        ]
+        programs = [start(records, chosen, out, cluster=cluster) for cluster in clusters(2)]
     else:
-        processes = [start(records, chosen, out, 2 if "mirrored" in case else 1)]
-    for process, log in processes:
-        assert process.wait(timeout=600) == 0, log.read_text()
-    with np.load(out) as saved:
-        return json.loads(str(saved["report"])), {name: saved[name] for name in saved.files if name != "report"}
+        programs = [start(records, chosen, out, replicas=2 if "mirrored" in case else 1)]
+    for program in programs:
+        assert program.wait() == 0, program.said()
+    return result(out)
 
 
 @pytest.mark.parametrize("task", ["ctc", "pretraining"])

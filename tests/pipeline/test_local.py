@@ -110,7 +110,7 @@ def test_a_run_ends_when_the_process_that_shows_it_is_killed(tmp_path):
     pid_file = tmp_path / "pid"
     run = f"""
 import os, time
-from model.export.fresh_process import end_with_parent
+from model.fresh_process import end_with_parent
 end_with_parent()
 with open({str(pid_file)!r} + ".new", "w") as file:
     file.write(str(os.getpid()))

@@ -2,6 +2,10 @@
 
 import dataclasses
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +19,7 @@ from tensorflow_transform.tf_metadata import dataset_metadata
 from tfx_bsl.public import tfxio
 
 import components.transform
-from components.trainer.process import train
+from components.trainer.process import main, train
 from components.trainer.request import TrainingRequest
 from components.trainer.run_fn import run_fn
 from components.trainer.transform_graph import TransformGraph
@@ -24,9 +28,10 @@ from model import load_model
 from model.checkpoint import convert_checkpoint
 from model.errors import CheckpointError, DataError
 from model.examples import Utterance, encode
-from model.settings import to_json
+from model.settings import from_json, to_json
 from model.text import librispeech_vocabulary
 from model.training.settings import TrainingSettings
+from tests.micro_training import clusters
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "wav2vec2" / "layer_pre_norm"
 VOCABULARY = librispeech_vocabulary()
@@ -183,3 +188,33 @@ def test_a_transcript_that_cannot_be_spelt_is_an_error(prepared, tmp_path):
         DataError, match=r"letters of the vocabulary, and these are not: 1-2-000\d.*; choose a checkpoint"
     ):
         train(request(prepared, tmp_path, train="foreign"))
+
+
+@pytest.mark.e2e
+def test_another_worker_is_started_with_the_request_that_the_first_leaves(prepared, tmp_path, monkeypatch):
+    first, second = clusters(2)
+    settings = dataclasses.replace(SETTINGS, strategy="multi_worker")
+    asked = tmp_path / "staging" / "request.json"
+    start = 'until [ -f "$1" ]; do sleep 0.1; done; exec "$0" -m components.trainer.process "$1"'
+    worker = subprocess.Popen(
+        ["bash", "-c", start, sys.executable, str(asked)],
+        env={**os.environ, "TF_CONFIG": json.dumps(second)}, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    monkeypatch.setenv("TF_CONFIG", json.dumps(first))
+    run_fn(arguments(request(prepared, tmp_path, settings)))
+    stdout, _ = worker.communicate(timeout=300)
+    assert worker.returncode == 0
+    assert json.loads(stdout.splitlines()[-1])["steps"] == SETTINGS.steps
+    report = json.loads((tmp_path / "model_directory" / "training.json").read_text())
+    assert report["devices"][1] == 2
+    assert from_json(TrainingRequest, asked.read_text()) == request(prepared, tmp_path, settings)
+
+
+def test_a_request_that_is_not_there_is_an_error(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("model.fresh_process.end_with_parent", lambda: None)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert main([str(tmp_path / "none.json")]) == 2
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert "must be JSON, or a file with it; " in json.loads(capsys.readouterr().out)["error"]

@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from model import errors
-from model.errors import ReleaseError, TryAgainError, W2v2Error
+from model.errors import DataError, TryAgainError, W2v2Error, WorkerError
 
 # Where the package `model` lies; as the worker's directory it makes sure that the worker runs the same code.
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[1]
 _PR_SET_PDEATHSIG = 1
+# The process that a worker belongs to.
+_PARENT_VARIABLE = "W2V2_PARENT_PROCESS"
 
 
 def run(
@@ -41,13 +43,14 @@ def run(
 
     Raises:
       W2v2Error: the error that the worker ended in, of the same class.
-      ReleaseError: the worker ended without a result.
+      TryAgainError: the worker was killed.
+      WorkerError: the worker ended without a result.
     """
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         stdout=subprocess.PIPE,
         cwd=_ROOT,
-        env={**os.environ, **(environment or {})},
+        env={**os.environ, **(environment or {}), _PARENT_VARIABLE: str(os.getpid())},
         text=True,
     )
     try:
@@ -73,7 +76,7 @@ def run(
             " programs and run again."
         )
     if completed.returncode != 0 or not isinstance(document, dict):
-        raise ReleaseError(
+        raise WorkerError(
             f"The process of {module} must end with a result, and ended with code {completed.returncode} and none; its"
             " log says why."
         )
@@ -81,8 +84,11 @@ def run(
 
 
 def end_with_parent() -> None:
-    """Asks the kernel to send SIGTERM to this process when the one that started it is gone."""
+    """Asks the kernel to send SIGTERM to this process when the one that started it is gone, and sends it if it is."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    parent = os.environ.get(_PARENT_VARIABLE)
+    if parent is not None and int(parent) != os.getppid():
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def report(work: Callable[[], dict[str, Any]], describe: Callable[[dict[str, Any]], str] | None = None) -> int:
@@ -123,6 +129,6 @@ def _disk_full(error: Exception) -> W2v2Error | None:
 
 
 def _error_class(kind: object) -> type[W2v2Error]:
-    """The class of that name; a class that lives elsewhere, such as AudioError, becomes ReleaseError."""
+    """The class of that name; a class that lives elsewhere, such as AudioError, becomes DataError."""
     candidate = getattr(errors, str(kind), None)
-    return candidate if isinstance(candidate, type) and issubclass(candidate, W2v2Error) else ReleaseError
+    return candidate if isinstance(candidate, type) and issubclass(candidate, W2v2Error) else DataError
