@@ -40,12 +40,14 @@ def ctc_loss(
     )
     labels = tf.where(scored[:, None], labels, filler[None, :])
     used = labels >= 0
+    # A frame, too: a row without an utterance has none.
+    scored_frames = tf.where(scored, num_frames, tf.maximum(num_frames, 1))
     if dense:
         losses = tf.nn.ctc_loss(
             labels=tf.where(used, labels, 0),
             logits=logits,
             label_length=tf.where(scored, num_labels, 1),
-            logit_length=num_frames,
+            logit_length=scored_frames,
             logits_time_major=False,
             blank_index=blank_id,
         )
@@ -56,7 +58,7 @@ def ctc_loss(
             labels=sparse,  # pyright: ignore[reportArgumentType] — the stubs know the dense form only
             logits=logits,
             label_length=None,  # pyright: ignore[reportArgumentType]
-            logit_length=num_frames,
+            logit_length=scored_frames,
             logits_time_major=False,
             blank_index=blank_id,
         )

@@ -202,7 +202,7 @@ def test_another_worker_is_started_with_the_request_that_the_first_leaves(prepar
     )  # fmt: skip
     monkeypatch.setenv("TF_CONFIG", json.dumps(first))
     run_fn(arguments(request(prepared, tmp_path, settings)))
-    stdout, _ = worker.communicate(timeout=300)
+    stdout, _ = worker.communicate(timeout=600)
     assert worker.returncode == 0
     assert json.loads(stdout.splitlines()[-1])["steps"] == SETTINGS.steps
     report = json.loads((tmp_path / "model_directory" / "training.json").read_text())

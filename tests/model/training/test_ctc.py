@@ -66,6 +66,21 @@ def test_what_has_no_path_has_no_loss_no_gradient_and_is_told(dense):
     assert np.abs(gradient[1]).max() == 0.0
 
 
+@pytest.mark.parametrize("dense", [False, True])
+def test_a_row_without_an_utterance_weighs_nothing(dense):
+    """Such rows fill a batch up for all devices; nor does one with labels and no frame stop the training."""
+    logits = tf.Variable(tf.constant(np.random.default_rng(3).normal(size=(3, 3, 3)), tf.float32))
+    labels = np.array([[1, 2], [-1, -1], [1, 2]])
+    with tf.GradientTape() as tape:
+        losses, feasible = ctc_loss(logits.value(), np.array([3, 0, 0]), labels, BLANK, dense=dense)
+    assert feasible.numpy().tolist() == [True, True, False]
+    assert losses.numpy()[0] > 0
+    assert losses.numpy()[1:].tolist() == [0.0, 0.0]
+    gradient = tape.gradient(losses, logits).numpy()
+    assert np.abs(gradient[0]).max() > 0.01
+    assert np.abs(gradient[1:]).max() == 0.0
+
+
 def test_the_two_formulations_agree_on_loss_and_gradient():
     random = np.random.default_rng(5)
     logits = tf.Variable(tf.constant(random.normal(size=(4, 30, 8)), tf.float32))
