@@ -34,6 +34,8 @@ BATCH_SAMPLES = 3_200_000
 TRAIN_CLEAN_100_UTTERANCES = 28_539
 RATE_HZ = 16_000
 SHARDS = 8
+# The rows of a batch are a multiple of this, and there are so many times as many samples in it.
+DEVICES = 8
 
 
 def main() -> int:
@@ -43,8 +45,10 @@ def main() -> int:
     rounds = parser.parse_args().rounds
     durations = np.array([int(word) for word in (HERE / "librispeech_durations.txt").read_text().split()], np.int32)
     padding, constant_padding = padding_shares(durations)
+    on_devices, _ = padding_shares(durations, devices=DEVICES)
     print(
-        f"padding: {100 * padding:.1f} % in 8 buckets; {100 * constant_padding:.1f} % where all are padded to 246,000"
+        f"padding: {100 * padding:.1f} % in 8 buckets ({100 * on_devices:.1f} % for {DEVICES} devices);"
+        f" {100 * constant_padding:.1f} % where all are padded to 246,000"
     )
     with tempfile.TemporaryDirectory() as directory:
         records = write_records(Path(directory) / "Split-train", durations)
@@ -73,6 +77,7 @@ def main() -> int:
     }
     conditions = {
         "rounds": rounds,
+        "padding_share_for_8_devices": round(on_devices, 3),
         "constant_padding_share": round(constant_padding, 3),
         "constant_realtime_factor_per_core": round(factors["constant"], 1),
         "ours_vs_constant": round(factors["ours"] / factors["constant"], 2),
@@ -80,13 +85,15 @@ def main() -> int:
     return finish(claims, conditions)
 
 
-def padding_shares(durations: np.ndarray[Any, Any]) -> tuple[float, float]:
+def padding_shares(durations: np.ndarray[Any, Any], devices: int = 1) -> tuple[float, float]:
     """Returns the share of padding in all samples of an epoch: in our batches, and with one constant length."""
     from model.training.plan import BatchPlan, bucket_lengths
 
     drawn = np.random.default_rng(20).choice(durations, TRAIN_CLEAN_100_UTTERANCES)
     quantiles = [int(value) for value in np.quantile(drawn, np.arange(1, 65) / 64)]
-    plan = BatchPlan(drawn, bucket_lengths(quantiles, 320, 560_000, 8), BATCH_SAMPLES, seed=20)
+    plan = BatchPlan(
+        drawn, bucket_lengths(quantiles, 320, 560_000, 8), BATCH_SAMPLES * devices, seed=20, rows_multiple=devices
+    )
     batches = plan.epoch(0)
     # Every row counts, also those of a last batch that is not full: on a TPU they are computed.
     computed = sum(batch.rows * batch.num_samples for batch in batches)

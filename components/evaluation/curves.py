@@ -133,6 +133,8 @@ def _summary(training: Mapping[str, Any]) -> str:
     ]
     if training.get("left_out"):
         parts.append(f"{training['left_out']:,} utterances were too long or too short and left out")
+    if training.get("validation_left_out"):
+        parts.append(f"{training['validation_left_out']:,} utterances of validation were shorter than a frame")
     if training.get("without_path"):
         parts.append(f"{training['without_path']:,} times an utterance had fewer frames than its labels need")
     if training.get("interruptions"):

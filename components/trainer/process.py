@@ -126,6 +126,7 @@ def train(
         "bucket_lengths_samples": lengths,
         "training_utterances": len(data.reader.index),
         "left_out": len(data.plan.left_out),
+        "validation_left_out": len(data.validation_plan.left_out),
         **dataclasses.asdict(result),
     }
     if not is_chief():
@@ -262,14 +263,17 @@ def _data(request: TrainingRequest, base: Any, config: Any, strategy: Any) -> tu
         do_normalise=bool(base.preprocessor.get("do_normalize", True)),
         seed=settings.seed,
     )
-    # Validation leaves nothing out: what is longer than the longest bucket gets a bucket of its own. Which shard an
-    # utterance lies in is drawn by its id, so the first ones are as good as any.
+    # Validation leaves nothing out but what is shorter than a frame: the last of its buckets is as long as its longest
+    # utterance. Which shard an utterance lies in is drawn by its id, so the first ones are as good as any.
     measured = validation_index.num_samples[: settings.validation_utterances]
     longest = -(-int(measured.max()) // step) * step
+    validation_lengths = lengths if longest <= lengths[-1] else [*lengths[:-1], longest]
     validation_reader = dataclasses.replace(
         reader, index=validation_index, draws=task.draws_in_validation, max_labels=None
     )
-    validation_plan = BatchPlan(measured, sorted({*lengths, longest}), settings.batch_samples, None, config.min_samples)
+    validation_plan = BatchPlan(measured, validation_lengths, settings.batch_samples, None, config.min_samples)
+    if len(validation_plan.left_out):
+        _LOG.warning("%d utterances of validation are shorter than a frame.", len(validation_plan.left_out))
     return TrainingData(reader, plan, validation_reader, validation_plan), lengths
 
 

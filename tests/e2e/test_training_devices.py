@@ -48,8 +48,10 @@ def test_every_strategy_takes_the_way_of_one_device(task, tmp_path):
             assert report[name] == expected[name], f"{name}, {task} on {case}"
         for measure, value in expected["final"].items():
             assert report["final"][measure] == pytest.approx(value, rel=1e-3), f"{measure}, {task} on {case}"
-        # Adam takes a step of the whole rate for a gradient that rounding made, so weights agree less than losses.
-        assert max(np.abs(others[name] - weights[name]).max() for name in weights) < 6 * 1e-2 / 2
+        differences = np.concatenate([np.abs(others[name] - weights[name]).ravel() for name in weights])
+        assert np.quantile(differences, 0.99) < 1e-4
+        # Adam takes a step of the whole rate, 0.01, for a gradient that rounding made: a few weights agree less.
+        assert differences.max() < 0.01
 
 
 def test_batches_that_are_summed_and_stages_are_the_same_on_two_devices(tmp_path):

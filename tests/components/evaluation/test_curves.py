@@ -13,6 +13,7 @@ TRAINING = {
     "epochs": 3.5,
     "padding_share": 0.054,
     "left_out": 3,
+    "validation_left_out": 1,
     "without_path": 2,
     "interruptions": 1,
     "best_step": 1000,
@@ -59,8 +60,9 @@ def test_a_section_tells_how_training_went():
     section = training_section(TRAINING)
     told = (
         "1,200 updates in 1.5 minutes; 2.00 hours of speech (3.5 epochs); 5.4 % padding; 3 utterances were too long or"
-        " too short and left out; 2 times an utterance had fewer frames than its labels need; asked to stop and gone on"
-        " with 1 times; the weights of the steps 800, 1,000 were averaged."
+        " too short and left out; 1 utterances of validation were shorter than a frame; 2 times an utterance had fewer"
+        " frames than its labels need; asked to stop and gone on with 1 times; the weights of the steps 800, 1,000 were"
+        " averaged."
     )
     assert told in section
     titles = re.findall(r"<figcaption>([^<]*)<", section)

@@ -52,7 +52,7 @@ def prepared(tmp_path_factory):
     """Records, the Transform graph that was learned from them, and a model directory."""
     root = tmp_path_factory.mktemp("trainer")
     write_records(root / "train", LENGTHS)
-    write_records(root / "validation", [4_000, 9_500])
+    write_records(root / "validation", [4_000, 9_500, 300])
     schema = tfdv.load_schema_text(f"{components.transform.__path__[0]}/schema.pbtxt")
     source = tfxio.TFExampleRecord(file_pattern=str(root / "train"), schema=schema)
     with beam.Pipeline() as pipeline, tft_beam.Context(temp_dir=str(root / "temporary")):
@@ -134,6 +134,7 @@ def test_run_fn_writes_a_trained_model_and_its_saved_model(prepared, tmp_path):
     assert report["bucket_lengths_samples"][-1] == 8_000
     assert report["left_out"] == sum(length > 8_000 for length in LENGTHS)
     assert report["training_utterances"] == len(LENGTHS)
+    assert report["validation_left_out"] == 1, "it has no frame"
     assert report["devices"] == ["_DefaultDistributionStrategy", 1]
     assert [m["step"] for m in report["measurements"]] == [1, 2]
     assert trained.manifest["source_checkpoint"] == base.manifest["source_checkpoint"]
