@@ -11,8 +11,8 @@ from keras import ops
 class Dense(keras.layers.Layer):
     """A dense layer that takes the frames of all utterances for the rows of one matrix.
 
-    Keras' own multiplies utterance by utterance, and adds up a gradient of the kernel for each. On a CPU that costs a
-    fifth of the whole forward pass.
+    Keras' own multiplies utterance by utterance, and adds up a gradient of the kernel for each. On a CPU its part of a
+    training step takes a third longer (4 × 249 frames, 768 to 3,072 channels).
 
     Args:
       units: Channels of the result.
