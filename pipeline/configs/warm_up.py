@@ -4,8 +4,9 @@
     w2v2 run --config warm_up --checkpoint workspace/releases/wav2vec2-tiny-pretrained/checkpoint/1
 
 Without `--checkpoint` it begins at random weights. Words come in random order, so that nothing but their sound tells
-them, and 1,500 steps are not enough to tell most: after the first run it ended with a WER of 90.2 %, in 25 minutes on 2
-busy cores. The gate asks for 95 %.
+them. Dropouts and masks are off: so small a model learns too little from them. What it publishes after both runs is the
+checkpoint that the default configuration begins with. Cost: 2,000 steps, 43 minutes on 2 cores and 2.5 GB of memory.
+Measured: WER 64.2 %. The gate asks for 75 %.
 """
 
 from __future__ import annotations
@@ -25,13 +26,18 @@ def get_config() -> PipelineConfig:
         corpus=CorpusConfig(synthetic=BROAD_SPEECH),
         checkpoint=CheckpointSettings(source="random", architecture="tiny"),
         train=TrainingSettings(
-            steps=1_500,
+            steps=2_000,
             batch_samples=800_000,
-            peak_learning_rate=1e-3,
+            peak_learning_rate=2e-3,
             freeze_feature_encoder=False,
             evaluate_every_steps=250,
             average_best=3,
+            dropout=0.0,
+            activation_dropout=0.0,
+            attention_dropout=0.0,
+            final_dropout=0.0,
+            mask_time_prob=0.0,
         ),
-        gate=GateSettings(max_wer=0.95, max_wer_increase=0.05),
+        gate=GateSettings(max_wer=0.75, max_wer_increase=0.05),
         release=ReleaseSettings(name="wav2vec2-tiny-synthetic", license="apache-2.0"),
     )
