@@ -245,6 +245,48 @@ def transcribe(
 
 
 @_command
+def score(
+    ref: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE",
+            help="What was said: a .tsv (id, text; with a header also speaker, gender, subset, seconds), LibriSpeech's"
+            " .trans.txt, or sclite's .trn.",
+        ),
+    ],
+    hyp: Annotated[Path, typer.Option(metavar="FILE", help="What the system heard, in one of these forms.")],
+    baseline: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What another system heard, to compare with.")
+    ] = None,
+    normaliser: Annotated[
+        str, typer.Option(metavar="NAME", help="What is done to the texts: none, librispeech or unpunctuated.")
+    ] = "librispeech",
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            metavar="FRACTION",
+            help="How much worse than the baseline the system may be, a difference of fractions: 0.005 for half a"
+            " point.",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Score any system's transcripts: WER with intervals and slices, alone or against another system's."""
+    from model.metrics import ScoringSettings
+    from pipeline.score_files import score_files
+
+    if margin is not None and baseline is None:
+        raise UsageError("--margin says how much worse than --baseline a system may be; give both, or leave it out.")
+    scored = score_files(ref, hyp, baseline, ScoringSettings(normaliser=normaliser, margin=margin))
+    if as_json:
+        return _print_json(scored.to_json())
+    from pipeline.score_display import show_score
+
+    show_score(_console(), scored)
+    return 0
+
+
+@_command
 def ingest(
     corpus: Annotated[
         str,

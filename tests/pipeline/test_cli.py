@@ -50,7 +50,7 @@ def call(capsys):
 def test_help_names_every_command():
     result = w2v2("--help")
     assert result.returncode == 0
-    for command in ("run", "runs", "review", "transcribe", "ingest", "convert", "doctor"):
+    for command in ("run", "runs", "review", "transcribe", "score", "ingest", "convert", "doctor"):
         assert f" {command} " in result.stdout
 
 
@@ -99,6 +99,8 @@ def test_light_commands_import_nothing_heavy(tmp_path):
     (model / "onnx").mkdir(parents=True)
     for name in ("config.json", "vocab.json", "preprocessor_config.json", "onnx/model.onnx"):
         (model / name).write_text("{}")
+    transcripts = tmp_path / "transcripts.tsv"
+    transcripts.write_text("a\tgood morning\n")
     script = """
 import sys
 from pipeline import cli
@@ -114,6 +116,7 @@ assert not heavy, heavy
         (0, "runs", "--workspace", with_store),
         (2, "review", "--workspace", with_store),
         (3, "transcribe", "some.flac", "--model", model),
+        (0, "score", "--ref", transcripts, "--hyp", transcripts, "--baseline", transcripts),
         (None, "doctor"),
     ):
         result = subprocess.run(
