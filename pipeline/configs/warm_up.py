@@ -3,10 +3,11 @@
     w2v2 run --config pretrain_local
     w2v2 run --config warm_up --checkpoint workspace/releases/wav2vec2-tiny-pretrained/checkpoint/1
 
-Without `--checkpoint` it begins at random weights. Words come in random order, so that nothing but their sound tells
-them. Dropouts and masks are off: so small a model learns too little from them. What it publishes after both runs is the
-checkpoint that the default configuration begins with. Cost: 2,000 steps, 43 minutes on 2 cores and 2.5 GB of memory.
-Measured: WER 64.2 %. The gate asks for 75 %.
+What pretrain_local publishes lies in `model/pretrained/wav2vec2-tiny-pretrained`, too. Without `--checkpoint` it begins
+at random weights. Words come in random order, so that nothing but their sound tells them.
+
+Cost: 2,000 steps, 43 minutes on 2 cores and 2.5 GB of memory. Measured from the pre-trained weights: WER 64.2 %; the
+loss ended at 0.20 per label in training and at 0.51 on validation. The gate asks for 75 %.
 """
 
 from __future__ import annotations
