@@ -99,8 +99,7 @@ def approve(workspace: Workspace, run_id: str, reason: str, console: Console) ->
             return outcome
         console.print()
         request = RunRequest(approved_run_id=run_id, options=entry.record.request.options)
-        config = from_mapping(PipelineConfig, entry.record.config, "config")
-        code = run_under_lock(workspace, config, request, console, publishing_id, lock_descriptor)
+        code = run_under_lock(workspace, _config(entry), request, console, publishing_id, lock_descriptor)
     published = read_run(workspace, publishing_id)
     return dataclasses.replace(
         outcome,
@@ -140,6 +139,8 @@ def _decide(workspace: Workspace, run_id: str, word: Word, reason: str) -> tuple
             f"Only a model that passes the gate can be approved, and the gate rejected that of run {run_id}; change the"
             " gate in the configuration, or the model, and run again."
         )
+    if word == "approve":
+        _config(entry)  # what cannot be published is not approved
     if last is None and (word, verdict) in (("approve", "ACCEPT"), ("reject", "REJECT")):
         done = "accepted" if word == "approve" else "rejected"
         message = f"The gate {done} the model of run {run_id}, so there is nothing to {word}; nothing was changed."
@@ -193,7 +194,8 @@ def _what_stays(workspace: Workspace, entry: RunEntry, record: DecisionRecord) -
     """Returns what a person who rejects must know, as more of the message: what is published stays so."""
     if record.decision == "approve":
         return ""
-    found = formats_of_release(workspace.releases_dir, _release_name(entry), record.release_digest)
+    release = entry.record.config.get("release", {})
+    found = formats_of_release(workspace.releases_dir, str(release.get("name", "")), record.release_digest)
     if not found:
         return ""
     where = ", ".join(str(path) for path in found.values())
@@ -228,12 +230,17 @@ def _require_unchanged_release(judged: Judged) -> None:
 
 def _is_published(workspace: Workspace, entry: RunEntry) -> bool:
     assert entry.judged is not None
-    found = formats_of_release(workspace.releases_dir, _release_name(entry), entry.judged.release_digest)
+    found = formats_of_release(workspace.releases_dir, _config(entry).release.name, entry.judged.release_digest)
     return set(found) == set(FORMATS)
 
 
-def _release_name(entry: RunEntry) -> str:
-    return from_mapping(PipelineConfig, entry.record.config, "config").release.name
+def _config(entry: RunEntry) -> PipelineConfig:
+    """Returns the configuration of a run.
+
+    Raises:
+      ConfigurationError: another version of w2v2 wrote it, with fields that this one does not know.
+    """
+    return from_mapping(PipelineConfig, entry.record.config, "config")
 
 
 def _reason(text: str) -> str:

@@ -71,7 +71,7 @@ def make_console(stream: TextIO | None = None) -> Console:
 
 def silent_console() -> Console:
     """Returns a console that shows nothing, for commands whose output is one JSON document."""
-    return Console(quiet=True)
+    return Console(quiet=True, force_terminal=False)
 
 
 @dataclasses.dataclass

@@ -2,12 +2,12 @@
 
 import dataclasses
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tfx.types import Channel, standard_artifacts
 
+from beam_jobs import places
 from components.artifacts import Evaluation
 from components.checkpoint_pusher import CheckpointPusher
 from components.checkpoint_pusher.executor import Executor as CheckpointExecutor
@@ -74,11 +74,20 @@ def inputs(tmp_path, pusher):
 
 
 @pytest.fixture
-def push(inputs, tmp_path, pusher):
+def decisions(request, tmp_path):
+    """Where decisions lie: a directory, or an address in Cloud Storage where a test asks for one."""
+    if getattr(request, "param", "local") == "local":
+        return str(tmp_path / "decisions")
+    request.getfixturevalue("bucket")
+    return "gs://speech/root/decisions"
+
+
+@pytest.fixture
+def push(inputs, tmp_path, pusher, decisions):
     def push():
         pushed = artifact(standard_artifacts.PushedModel, tmp_path / "pushed")
         properties = {
-            "destination": str(tmp_path / "releases"), "name": "tiny", "decisions": str(tmp_path / "decisions"),
+            "destination": str(tmp_path / "releases"), "name": "tiny", "decisions": decisions,
         }  # fmt: skip
         pusher.executor().Do(inputs, {"pushed_model": [pushed]}, properties)
         return pushed
@@ -126,7 +135,7 @@ def test_what_is_not_blessed_stays_where_it_is(push, inputs, tmp_path, pusher):
 
 
 @pytest.fixture
-def decide(inputs, tmp_path):
+def decide(inputs, decisions):
     """Lets a person decide about the release; changes are of the record's fields."""
     blessing = inputs["model_blessing"][0]
     digests = {name: blessing.get_string_custom_property(name) for name in ("release_digest", "model_digest")}
@@ -137,10 +146,9 @@ def decide(inputs, tmp_path):
             decision=word, reason="It stammers.", who="jane@host", when="2026-01-01T00:00:00+00:00", run_id="r",
             verdict="NEEDS_REVIEW", gate_sha256="9" * 64, **digests,
         )  # fmt: skip
-        taken.append(create_decision(str(tmp_path / "decisions"), len(taken) + 1, record))
-        path = Path(taken[-1])
-        path.chmod(0o644)
-        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+        taken.append(create_decision(decisions, len(taken) + 1, record))
+        if changes:
+            places.write_json(taken[-1], {**places.read_json(taken[-1]), **changes})
 
     return decide
 
@@ -150,6 +158,7 @@ def leave_to_a_person(inputs):
     inputs["evaluation"][0].set_string_custom_property("verdict", "NEEDS_REVIEW")
 
 
+@pytest.mark.parametrize("decisions", ["local", "remote"], indirect=True)
 def test_what_is_left_to_a_person_is_published_when_one_has_approved_it(push, inputs, decide, tmp_path, monkeypatch):
     monkeypatch.setattr(publishing, "verify_in_fresh_process", lambda *arguments: 1)
     leave_to_a_person(inputs)

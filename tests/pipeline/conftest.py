@@ -141,6 +141,12 @@ def _execute(store, name, outputs, contexts):
 
 
 @pytest.fixture
+def open_store(workspace):
+    """Opens the metadata store, to look into it."""
+    return lambda: open_for_writing(workspace.metadata_file)
+
+
+@pytest.fixture
 def blessings(workspace):
     """Returns the custom properties of all blessings in the metadata store, the oldest first."""
 

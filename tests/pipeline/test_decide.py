@@ -350,3 +350,15 @@ def test_a_decision_that_was_tampered_with_is_said_by_whoever_reads_it(workspace
     assert entry.problem.startswith("A decision must be about the release that it lies with: the model_digest in ")
     with pytest.raises(DataError, match="A decision must be about the release that it lies with"):
         say("approve")
+
+
+def test_a_run_whose_configuration_another_version_wrote_is_rejected_but_not_approved(workspace, judge, pushed, say):
+    run = judge(RUN, "NEEDS_REVIEW")
+    directory = RunDirectory(workspace.runs_dir / RUN)
+    record = directory.read()
+    directory.write(dataclasses.replace(record, config={**record.config, "strange": 1}))
+    with pytest.raises(UsageError, match="config has no field 'strange'"):
+        say("approve")
+    assert records(workspace, run) == ()
+    outcome, _ = say("reject")
+    assert outcome.is_new
