@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import getpass
@@ -173,10 +174,17 @@ def _decide(workspace: Workspace, run_id: str, word: Word, reason: str) -> tuple
     # Also for a decision that was taken before: a command may have been killed between the record and the rest.
     place = record_place(judged.decisions_place, judged.release_digest, number)
     publish_blessing(workspace.metadata_file, entry.pipeline, judged, record, place)
-    for other in read_runs(workspace):
-        if other.judged is not None and not other.problem and other.judged.is_same_release(judged):
-            write_report(workspace, other)
+    _write_reports(workspace, judged)
     return Outcome(run_id, verdict, record, record is not last, message), entry
+
+
+def _write_reports(workspace: Workspace, judged: Judged) -> None:
+    """Lets the reports of all runs with that release tell of the decision."""
+    for entry in read_runs(workspace):
+        if entry.judged is not None and not entry.problem and entry.judged.is_same_release(judged):
+            # Another run may have lost its report; that of the run that was named has been looked at before.
+            with contextlib.suppress(DataError):
+                write_report(workspace, entry)
 
 
 def _create(judged: Judged, number: int, record: DecisionRecord) -> None:

@@ -10,7 +10,7 @@ import pytest
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as proto
 
-from components.evaluation.gate import Check, decision_of
+from components.evaluation.gate import Check, Outcome, decision_of
 from components.evaluation.page import render_page
 from model.export.release import Release
 from model.settings import to_mapping
@@ -20,7 +20,7 @@ from pipeline.nodes import node_ids
 from pipeline.record import RunDirectory, RunRecord, RunRequest
 from pipeline.workspace import Workspace
 
-_OUTCOME_BY_VERDICT = {"ACCEPT": "PASS", "REJECT": "FAIL", "NEEDS_REVIEW": "REVIEW"}
+_OUTCOME_BY_VERDICT: dict[str, Outcome] = {"ACCEPT": "PASS", "REJECT": "FAIL", "NEEDS_REVIEW": "REVIEW"}
 _TYPES = ("Model", "Evaluation", "ModelBlessing")
 
 

@@ -320,7 +320,8 @@ def test_reports_of_all_runs_with_that_release_tell_the_decision_and_the_evaluat
         assert "<script" not in page
     assert reports[third.run_id] == str(third.evaluation / "report.html")
     assert (first.evaluation / "report.html").read_text() == before
-    say("approve", "Yes.")
+    (first.evaluation / "report.html").unlink()
+    say("approve", "Yes.", OTHER)
     page = (workspace.runs_dir / OTHER / "report.html").read_text()
     assert page.index("<td>approved</td>") < page.index("<td>rejected</td>")
 
