@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import errno
 import functools
 import io
 import os
@@ -160,6 +161,24 @@ def write_bytes(address: str, content: bytes) -> None:
         _client().bucket(bucket).blob(name).upload_from_string(
             content, content_type=_content_type(name), retry=_retry()
         )
+
+
+def create_bytes(address: str, content: bytes) -> None:
+    """Writes an object where there is none yet; of several who do so at once, one succeeds.
+
+    Raises:
+      FileExistsError: there is one already. After an answer that was lost, it may be the one that was written here.
+    """
+    from google.api_core.exceptions import PreconditionFailed
+
+    bucket, name = split_address(address)
+    with _said(address):
+        try:
+            _client().bucket(bucket).blob(name).upload_from_string(
+                content, content_type=_content_type(name), if_generation_match=0, retry=_retry()
+            )
+        except PreconditionFailed as error:
+            raise FileExistsError(errno.EEXIST, "there is an object already", address) from error
 
 
 def upload(path: Path, address: str) -> None:

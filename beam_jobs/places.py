@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from beam_jobs import cloud_storage
 from model.errors import DataError, UsageError
-from model.storage import json_text, open_at_once, replacing, require_replaceable
+from model.storage import create_file, json_text, open_at_once, replacing, require_replaceable
 
 _SEPARATOR = "://"
 _MISSING = "missing"
@@ -219,6 +219,18 @@ def write_bytes(place: str, content: bytes) -> None:
         return
     with replacing(place) as temporary:
         temporary.write_bytes(content)
+
+
+def create_bytes(place: str, content: bytes) -> None:
+    """Writes a file, all of it or nothing, where there is none yet; of several who do so at once, one succeeds.
+
+    Raises:
+      FileExistsError: there is one already.
+    """
+    if is_remote(place):
+        cloud_storage.create_bytes(place, content)
+    else:
+        create_file(place, content)
 
 
 def write_json(place: str, value: Any) -> None:

@@ -17,7 +17,7 @@ class Evaluation(artifact.Artifact):
           probes.npz        a few utterances with what the evaluated files made of them, for the pushers
 
     Custom properties: `verdict`, `wer` (JSON, fraction by split) or `measures` (JSON, numbers by name and split),
-    `model_digest`, `release_digest`.
+    `model_digest`, `release_digest`, `gate_sha256` (of `gate.json`).
     """
 
     TYPE_NAME = "Evaluation"

@@ -15,9 +15,12 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from components.artifacts import Evaluation
 from components.code_fingerprint import code_fingerprint
+from components.decisions import last_of, read_decisions, standing_of
 from model.export.publish import PUBLICATION_FILE, Blessing, publish
 from model.export.release import Format
 from model.storage import write_json
+
+_SHARED_CODE = ("components.publishing", "components.decisions", "beam_jobs.places", "beam_jobs.cloud_storage")
 
 
 class PusherSpec(ComponentSpec):
@@ -26,6 +29,8 @@ class PusherSpec(ComponentSpec):
     PARAMETERS = {  # noqa: RUF012 — TFX reads it from the class
         "destination": ExecutionParameter(type=str),
         "destination_state": ExecutionParameter(type=str),
+        "decisions": ExecutionParameter(type=str),
+        "decisions_state": ExecutionParameter(type=str),
         "name": ExecutionParameter(type=str),
         "code_fingerprint": ExecutionParameter(type=str),
     }
@@ -45,6 +50,8 @@ def pusher_spec(
     destination: str,
     name: str,
     destination_state: str,
+    decisions: str,
+    decisions_state: str,
 ) -> PusherSpec:
     """Returns the specification of a pusher.
 
@@ -57,6 +64,8 @@ def pusher_spec(
       name: The directory below it, for this model.
       destination_state: What is published there now, such as the version; when it changes, because somebody removed a
         release, the pusher is not served from the cache.
+      decisions: Where the decisions of people lie, a directory or a gs:// address.
+      decisions_state: What has been decided so far; when it changes, the pusher is not served from the cache.
     """
     return PusherSpec(
         model=model,
@@ -64,8 +73,10 @@ def pusher_spec(
         evaluation=evaluation,
         destination=destination,
         destination_state=destination_state,
+        decisions=decisions,
+        decisions_state=decisions_state,
         name=name,
-        code_fingerprint=code_fingerprint(package, "components.publishing", "model"),
+        code_fingerprint=code_fingerprint(package, *_SHARED_CODE, "model"),
         pushed_model=types.Channel(type=standard_artifacts.PushedModel),
     )
 
@@ -76,14 +87,17 @@ def push(
     output_dict: dict[str, list[types.Artifact]],
     exec_properties: dict[str, Any],
 ) -> None:
-    """Publishes one format of a release, if it is blessed and not yet published.
+    """Publishes one format of a release, if it may be published and is not yet.
+
+    It may be published if the evaluator blessed it, or left it to a person who approved it; and not if the last person
+    to decide about it rejected it.
 
     Args:
       format_: Which files of the release.
       input_dict:
         - model: one Model, the release.
         - model_blessing: one ModelBlessing; custom properties `blessed` (0 or 1), `release_digest`, `model_digest`.
-        - evaluation: one Evaluation; `metrics.json`, `gate.json` and `probes.npz` are read.
+        - evaluation: one Evaluation; `metrics.json`, `gate.json` and `probes.npz` are read. Custom property `verdict`.
       output_dict:
         - pushed_model: one PushedModel, with `publication.json`. Custom properties, of which the first three are
           those of TFX's Pusher: `pushed` (0 or 1), `pushed_destination` and `pushed_version` (where the release is
@@ -91,22 +105,24 @@ def push(
       exec_properties:
         - destination: a directory on this machine.
         - name: the directory below it.
-        - destination_state, code_fingerprint: part of the cache key only.
+        - decisions: where people's decisions lie, as `components.decisions` draws them.
+        - destination_state, decisions_state, code_fingerprint: part of the cache key only.
 
     Raises:
       UsageError: the destination is not on this machine.
-      ReleaseError: the release is not what was judged or measured.
+      ReleaseError: the release is not what was judged, measured or decided about.
+      DataError: a decision cannot be read.
       DiskFullError: there is no room left.
     """
-    judged = artifact_utils.get_single_instance(input_dict["model_blessing"])
+    evaluation = artifact_utils.get_single_instance(input_dict["evaluation"])
     publication = publish(
         format_,
         artifact_utils.get_single_instance(input_dict["model"]).uri,
-        artifact_utils.get_single_instance(input_dict["evaluation"]).uri,
-        Blessing(
-            blessed=judged.get_int_custom_property("blessed") == 1,
-            release_digest=judged.get_string_custom_property("release_digest"),
-            model_digest=judged.get_string_custom_property("model_digest"),
+        evaluation.uri,
+        _blessing(
+            artifact_utils.get_single_instance(input_dict["model_blessing"]),
+            evaluation.get_string_custom_property("verdict"),
+            exec_properties["decisions"],
         ),
         exec_properties["destination"],
         exec_properties["name"],
@@ -117,3 +133,16 @@ def push(
     artifact.set_int_custom_property("pushed", properties.pop("pushed"))
     for key, value in properties.items():
         artifact.set_string_custom_property(key, value)
+
+
+def _blessing(judged: types.Artifact, verdict: str, decisions: str) -> Blessing:
+    """Returns what the evaluator said of a release, and what people decided since."""
+    digests = {name: judged.get_string_custom_property(name) for name in ("release_digest", "model_digest")}
+    if judged.get_int_custom_property("blessed") == 1:
+        verdict = "ACCEPT"
+    elif verdict != "NEEDS_REVIEW":
+        verdict = "REJECT"
+    # A blessing that names no digest is refused by `publish`.
+    last = last_of(read_decisions(decisions, **digests)) if all(digests.values()) else None
+    standing = standing_of(verdict, last)
+    return Blessing(blessed=standing.may_publish, reason=standing.reason, **digests)

@@ -43,6 +43,32 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def create_file(path: str | os.PathLike[str], content: bytes) -> None:
+    """Writes a file that nobody may change any more: all of it or nothing, and never in the place of another.
+
+    Of several who create the same file at once, one succeeds.
+
+    Raises:
+      FileExistsError: there is one already.
+      DiskFullError: there is no room left on the file system.
+    """
+    final = Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with disk_full_is_said(final):
+        descriptor, name = tempfile.mkstemp(prefix=f".{final.stem}.", suffix=final.suffix, dir=final.parent)
+        temporary = Path(name)
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(descriptor)
+            temporary.chmod(0o444 & ~_umask())
+            # A rename would replace what is there; a link does not.
+            os.link(temporary, final)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def replacing_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Gives a new temporary directory beside `path`, and renames it to `path` when the block ends without an error.

@@ -50,6 +50,9 @@ LanguageOption = Annotated[
     typer.Option(metavar="CODE", help="The language of an MMS checkpoint, such as fra; default: the one it holds."),
 ]
 
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id or its beginning.")]
+ReasonOption = Annotated[str, typer.Option(metavar="TEXT", help="Why, for those who come later.")]
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs the command line; ends the process with its exit code."""
@@ -201,6 +204,38 @@ def review(
 
     show_review(_console(), entry)
     return 0
+
+
+@_command
+def approve(
+    run_id: RunArgument, reason: ReasonOption, as_json: JsonOption = False, workspace: WorkspaceOption = None
+) -> int:
+    """Approve the model of a run that waits for a review, and publish it."""
+    _require("approve", "pipeline", "tfx")
+    from pipeline.decide import approve as decide
+
+    return _decided(decide, run_id, reason, as_json, workspace)
+
+
+@_command
+def reject(
+    run_id: RunArgument, reason: ReasonOption, as_json: JsonOption = False, workspace: WorkspaceOption = None
+) -> int:
+    """Reject the model of a run: it is not published, and no later one is compared with it."""
+    _require("reject", "pipeline", "ml_metadata")
+    from pipeline.decide import reject as decide
+
+    return _decided(decide, run_id, reason, as_json, workspace)
+
+
+def _decided(decide: Callable[..., Any], run_id: str, reason: str, as_json: bool, workspace: Path | None) -> int:
+    from pipeline.display import make_console, silent_console
+
+    place = _workspace(workspace)
+    outcome = decide(place, place.find_run(run_id), reason, silent_console() if as_json else make_console())
+    if as_json:
+        _print_json(outcome.to_json())
+    return outcome.exit_code
 
 
 @_command

@@ -21,6 +21,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from beam_jobs.places import printable
+from components.decisions import WORDS
 from model.durations import format_seconds
 from model.speech_progress import SPEECH_EVENT, SpeechProgress
 from pipeline.doctor import Check
@@ -52,6 +54,7 @@ _WORD_BY_STATE = {
 _STYLE_BY_RUN_STATE = {"COMPLETE": "green", "FAILED": "red", "UNREADABLE": "red", "INTERRUPTED": "yellow"}
 _MARK_BY_OUTCOME = {"PASS": ("✓", "green"), "FAIL": ("✗", "red"), "REVIEW": ("?", "yellow")}
 VERDICT_STYLES = {"ACCEPT": "bold green", "REJECT": "bold red", "NEEDS_REVIEW": "bold yellow"}
+_STYLE_BY_DECISION = {"approve": "bold green", "reject": "bold red"}
 _VERDICT_WORDS = {"ACCEPT": "ACCEPT", "REJECT": "REJECT", "NEEDS_REVIEW": "NEEDS REVIEW"}
 
 
@@ -64,6 +67,11 @@ def make_console(stream: TextIO | None = None) -> Console:
     no_color = True if os.environ.get("NO_COLOR") else None
     width = None if file.isatty() or "COLUMNS" in os.environ else _PLAIN_WIDTH
     return Console(file=file, highlight=False, no_color=no_color, width=width)
+
+
+def silent_console() -> Console:
+    """Returns a console that shows nothing, for commands whose output is one JSON document."""
+    return Console(quiet=True, force_terminal=False)
 
 
 @dataclasses.dataclass
@@ -280,6 +288,10 @@ def show_gates(console: Console, entry: RunEntry) -> None:
     console.print()
     word = _VERDICT_WORDS.get(entry.verdict, entry.verdict)
     console.print(Text.assemble("  ", (f" {word} ", f"{VERDICT_STYLES.get(entry.verdict, 'bold')} reverse")))
+    for record in reversed(entry.decisions):
+        style = _STYLE_BY_DECISION[record.decision] if record is entry.decision else "dim"
+        told = _on_one_line(f"by {record.who} at {record.when}: {record.reason}")
+        console.print(Text.assemble("  ", (WORDS[record.decision], style), f" {told}"), soft_wrap=True)
     console.print()
     checks = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
     checks.add_column(no_wrap=True)
@@ -354,7 +366,7 @@ def show_runs(console: Console, entries: Iterable[RunEntry]) -> None:
             entry.run_id,
             entry.pipeline,
             Text(entry.state.lower(), style=state_style),
-            Text(_VERDICT_WORDS.get(verdict, verdict), style=VERDICT_STYLES.get(verdict, "")),
+            _verdict_in_brief(entry, verdict),
             _measured_in_brief(entry),
             _how_far(entry),
             format_seconds(entry.record.seconds),
@@ -363,6 +375,14 @@ def show_runs(console: Console, entries: Iterable[RunEntry]) -> None:
     console.print(table)
     for problem in problems:
         show_error(console, problem)
+
+
+def _verdict_in_brief(entry: RunEntry, verdict: str) -> Text:
+    """Returns the gate's verdict and, below it, what a person decided."""
+    words = Text(_VERDICT_WORDS.get(verdict, verdict), style=VERDICT_STYLES.get(verdict, ""))
+    if entry.decision is not None:
+        words.append(f"\n{WORDS[entry.decision.decision]}", style=_STYLE_BY_DECISION[entry.decision.decision])
+    return words
 
 
 def _how_far(entry: RunEntry) -> Text:
@@ -397,6 +417,12 @@ def show_checks(console: Console, checks: Iterable[Check]) -> None:
             console.print(Text.assemble(" " * 18, ("mend: ", style), check.mend), soft_wrap=True)
 
 
+def show_message(console: Console, message: str) -> None:
+    """Shows what came of a command, line by line; what a person typed in it is escaped."""
+    for line in message.splitlines():
+        console.print(_on_one_line(line), markup=False, soft_wrap=True)
+
+
 def show_error(console: Console, message: str) -> None:
     """Shows the one sentence that a command ends with."""
     console.print(Text.assemble(("✗ ", "bold red"), message), soft_wrap=True)
@@ -409,6 +435,11 @@ def display_path(path: str | Path) -> str:
         return str(absolute.relative_to(Path.cwd()))
     except ValueError:
         return str(absolute)
+
+
+def _on_one_line(text: str) -> str:
+    """Returns text that a person typed, with all that would move the cursor or change colours escaped."""
+    return printable(" ".join(text.split()))
 
 
 def format_number(value: float | None, decimals: int) -> str:

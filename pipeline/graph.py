@@ -12,7 +12,9 @@ from tfx.orchestration import metadata
 from components.checkpoint_converter import CheckpointConverter
 from components.checkpoint_pusher import CheckpointPusher
 from components.code_fingerprint import code_fingerprint
+from components.decisions import decisions_place
 from components.hub_pusher import HubPusher
+from components.latest_standing_model import LatestStandingModelStrategy
 from components.librispeech_example_gen import LibriSpeechExampleGen
 from components.onnx_pusher import OnnxPusher
 from components.pretraining_evaluator import PretrainingEvaluator
@@ -41,6 +43,7 @@ class RunInputs:
       published: The version that is published now, by format; nothing where none is.
       unpublished: What stands for the version where none is published: another text in each run, so that a pusher is
         not served from the cache of a time before somebody removed its release.
+      decisions_state: What people have decided so far about releases of this pipeline.
       enable_cache: Whether nodes whose inputs did not change are served from the cache.
       beam_args: Flags for Beam.
     """
@@ -57,6 +60,7 @@ class RunInputs:
     vocabulary: Mapping[str, int]
     published: Mapping[str, str] = dataclasses.field(default_factory=dict)
     unpublished: str = ""
+    decisions_state: str = ""
     enable_cache: bool = True
     beam_args: tuple[str, ...] = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
 
@@ -120,7 +124,7 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeli
     exporter = ReleaseExporter(model=trainer.outputs["model"], settings=config.release)
     release = exporter.outputs["release"]
     baseline = tfx.dsl.Resolver(
-        strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
+        strategy_class=LatestStandingModelStrategy,  # its docstring says what Vertex takes in its place
         model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
         model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
     ).with_id("LatestBlessedModel")
@@ -140,6 +144,8 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeli
         "evaluation": evaluator.outputs["evaluation"],
         "name": config.release.name,
         "destination": inputs.releases_dir,
+        "decisions": decisions_place(inputs.pipeline_root),
+        "decisions_state": inputs.decisions_state,
     }
     published = inputs.published
     return tfx.dsl.Pipeline(

@@ -22,19 +22,20 @@ from types import FrameType
 from typing import Any
 
 from components.code_fingerprint import code_fingerprint
+from components.decisions import decisions_place, decisions_state
 from components.trainer.request import ANEW_VARIABLE
-from model.errors import TryAgainError, W2v2Error
+from model.errors import DataError, TryAgainError, W2v2Error
 from model.fresh_process import end_with_parent
 from model.progress import emit
 from model.settings import digest, from_mapping
 from model.storage import disk_full_is_said, replacing
 from pipeline.config import PipelineConfig
 from pipeline.failure import explain
-from pipeline.partial_run import plan_resume, plan_run, run_to_resume
+from pipeline.partial_run import PastRun, plan_publication, plan_resume, plan_run, run_to_resume
 from pipeline.record import RunDirectory
 from pipeline.releases import published_versions
 from pipeline.runs import past_runs
-from pipeline.sources import find_sources
+from pipeline.sources import Sources, find_sources
 from pipeline.workspace import Workspace
 
 _LOG = logging.getLogger(__name__)
@@ -81,14 +82,15 @@ def run(workspace: Workspace, directory: RunDirectory) -> None:
     """
     record = directory.read()
     config = from_mapping(PipelineConfig, record.config)
-    sources = find_sources(config, workspace)
+    past = past_runs(workspace, record)
+    approved = _approved(past, record.request.approved_run_id)
+    sources = find_sources(config, workspace) if approved is None else _sources_of(approved, config)
     digests = {
         "code": code_fingerprint("model", "components", "beam_jobs", "pipeline.graph"),
         "configuration": digest(config),
         "corpus": sources.corpus_fingerprint,
         "checkpoint": sources.checkpoint_fingerprint,
     }
-    past = past_runs(workspace, record)
     base = run_to_resume(past, digests) if record.request.resume else None
 
     emit("stage", {"text": "Starting TFX"})
@@ -96,8 +98,9 @@ def run(workspace: Workspace, directory: RunDirectory) -> None:
     from pipeline.graph import RunInputs, create_pipeline
 
     emit("stage", {"text": "Building the graph"})
+    pipeline_root = str(workspace.pipeline_root(config.pipeline_name))
     inputs = RunInputs(
-        pipeline_root=str(workspace.pipelines_dir / config.pipeline_name),
+        pipeline_root=pipeline_root,
         metadata_path=str(workspace.metadata_file),
         staging_dir=str(workspace.staging_dir),
         releases_dir=str(workspace.releases_dir),
@@ -105,6 +108,7 @@ def run(workspace: Workspace, directory: RunDirectory) -> None:
         enable_cache=record.request.enable_cache,
         published=published_versions(workspace.releases_dir, config.release.name),
         unpublished=record.run_id,
+        decisions_state=decisions_state(decisions_place(pipeline_root)),
         **{field.name: getattr(sources, field.name) for field in dataclasses.fields(sources)},
     )
     if not record.request.enable_cache and base is None:
@@ -112,7 +116,9 @@ def run(workspace: Workspace, directory: RunDirectory) -> None:
         os.environ[ANEW_VARIABLE] = "1"
     ir = compile_pipeline(create_pipeline(config, inputs), record.run_id)
     graph = graph_of(ir)
-    if base is not None:
+    if approved is not None:
+        plan = plan_publication(graph, approved)
+    elif base is not None:
         plan = plan_resume(graph, base)
     else:
         plan = plan_run(graph, record.request.from_node, record.request.to_node, past, digests)
@@ -120,6 +126,30 @@ def run(workspace: Workspace, directory: RunDirectory) -> None:
     directory.write(dataclasses.replace(record, digests=digests, nodes=tuple(graph), base_run_id=plan.base_run_id))
     emit("planned", {"nodes": plan.nodes, "base_run_id": plan.base_run_id})
     execute(ir, plan)
+
+
+def _approved(past: Sequence[PastRun], run_id: str | None) -> PastRun | None:
+    """Returns the run whose model a person has approved; None for a run that is of no approval."""
+    if run_id is None:
+        return None
+    for run_ in past:
+        if run_.run_id == run_id:
+            return run_
+    raise DataError(f"The run whose model is to be published must be in the workspace, and {run_id} is not.")
+
+
+def _sources_of(approved: PastRun, config: PipelineConfig) -> Sources:
+    """Returns what the graph is built with where nothing of the corpus and the checkpoint is read.
+
+    They may have moved or changed since; what is published was made and judged before.
+    """
+    return Sources(
+        corpus_root=config.corpus.source,
+        corpus_fingerprint=approved.digests.get("corpus", ""),
+        checkpoint_path=config.checkpoint.source,
+        checkpoint_fingerprint=approved.digests.get("checkpoint", ""),
+        vocabulary={},
+    )
 
 
 def _way_on(directory: RunDirectory) -> str:

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from model.errors import UsageError
-from pipeline.nodes import RESOLVERS
+from pipeline.nodes import FORMAT_BY_PUSHER, RESOLVERS
 
 Graph = Mapping[str, Collection[str]]
 
@@ -180,6 +180,27 @@ def plan_resume(graph: Graph, latest: PastRun, resolvers: Collection[str] = RESO
     if not (_reachable(graph, nodes) & finished) - set(nodes):
         return Plan(nodes, (), ends)
     return Plan(nodes, nodes, ends, latest.run_id)
+
+
+def plan_publication(graph: Graph, judged: PastRun, pushers: Collection[str] = tuple(FORMAT_BY_PUSHER)) -> Plan:
+    """Plans to publish what an earlier run has made and judged, and a person has approved.
+
+    Args:
+      graph: The nodes.
+      judged: That run.
+      pushers: The nodes that publish.
+
+    Raises:
+      UsageError: the run has not finished what the pushers need.
+    """
+    nodes = tuple(node for node in graph if node in pushers)
+    missing = [node for node in graph if node in _reachable(graph, nodes) - set(nodes) - judged.finished]
+    if missing:
+        raise UsageError(
+            f"What is published must have been made by run {judged.run_id}, and it has not finished"
+            f" {', '.join(missing)}; run the pipeline again and approve that run."
+        )
+    return Plan(nodes, nodes, (), judged.run_id)
 
 
 def _resolvers_before(graph: Graph, nodes: set[str], resolvers: Collection[str]) -> tuple[str, ...]:

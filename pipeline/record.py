@@ -28,6 +28,7 @@ class RunRequest:
       to_node: The node to end with; None for the last.
       resume: Whether to go on with the latest run that did not complete.
       enable_cache: Whether nodes whose inputs did not change are served from the cache.
+      approved_run_id: The run whose model a person has approved, where this run publishes it, and does nothing else.
       options: `--config`, `--corpus`, `--checkpoint`, `--language` and `--workspace` with their values, as they were
         given; without those that were not.
     """
@@ -36,6 +37,7 @@ class RunRequest:
     to_node: str | None = None
     resume: bool = False
     enable_cache: bool = True
+    approved_run_id: str | None = None
     options: tuple[str, ...] = ()
 
 
@@ -89,6 +91,10 @@ class RunRecord:
           'run again with w2v2 run'
         """
         request = self.request
+        if request.approved_run_id is not None:
+            given = dict(zip(request.options[::2], request.options[1::2], strict=True))
+            words = given_options(reason="again", workspace=given.get("--workspace"))
+            return f"run again with {shlex.join(['w2v2', 'approve', request.approved_run_id, *words])}"
         if self.digests:
             verb, words = "go on with", ["--resume"]
         else:
@@ -133,6 +139,11 @@ class RunDirectory:
     def events_file(self) -> Path:
         """What the run reports, one JSON object a line."""
         return self.path / "events.jsonl"
+
+    @property
+    def report_file(self) -> Path:
+        """The evaluator's report with what people decided since; there where somebody has."""
+        return self.path / "report.html"
 
     def create(self, record: RunRecord) -> None:
         """Makes the directory with the record in it, so that it is never there without one.

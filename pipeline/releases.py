@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from model.errors import ReleaseError, UsageError
-from model.export.release import read_release
+from model.export.release import RELEASE_FILE, read_release
 from pipeline.workspace import Workspace
 
 
@@ -46,4 +47,20 @@ def published_versions(releases_dir: Path, name: str) -> dict[str, str]:
         version = pointer.read_text(encoding="utf-8").strip()
         if version and (pointer.parent / version).is_dir():
             found[pointer.parent.name] = version
+    return found
+
+
+def formats_of_release(releases_dir: Path, name: str, release_digest: str) -> dict[str, Path]:
+    """Returns the published versions that hold a release, by format; their files are not looked at.
+
+    Args:
+      releases_dir: Where the pushers publish.
+      name: Of the model.
+      release_digest: Of the release.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted((releases_dir / name).glob(f"*/*/{RELEASE_FILE}")):
+        with contextlib.suppress(ReleaseError):  # what is there in its place is for the pushers to tell of
+            if read_release(path.parent).release_digest == release_digest:
+                found[path.parent.parent.name] = path.parent
     return found

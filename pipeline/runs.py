@@ -11,11 +11,14 @@ import datetime as dt
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from components.decisions import DecisionRecord, last_of
 from model.errors import DataError, TryAgainError, UsageError
+from pipeline.judged import Judged, StoredArtifact, find_judged
+from pipeline.metadata_store import open_store, said_if_unusable
 from pipeline.nodes import FORMAT_BY_PUSHER
 from pipeline.partial_run import PastRun
 from pipeline.record import RunDirectory, RunRecord
@@ -27,28 +30,10 @@ UNREADABLE = "UNREADABLE"
 
 _MEASURES_OF_RECOGNISER = ("wer", "cer")
 _MEASURES_OF_BACKBONE = ("contrastive_loss", "accuracy", "code_perplexity", "codes")
-_EVALUATION_TYPE = "Evaluation"
 _PUSHED_MODEL_TYPE = "PushedModel"
 _PIPELINE_RUN_CONTEXT = "pipeline_run"
 _NODE_CONTEXT = "node"
 _RESOLVER_TYPE = "tfx.dsl.components.common.resolver.Resolver"
-
-
-@dataclasses.dataclass(frozen=True)
-class StoredArtifact:
-    """An artifact as the metadata store has it.
-
-    Attributes:
-      key: The output of the node that made it.
-      type_name: Its type.
-      uri: Where it lies.
-      properties: Its custom properties.
-    """
-
-    key: str
-    type_name: str
-    uri: str
-    properties: Mapping[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,8 +95,10 @@ class RunEntry:
       releases: By format: `saved_model`, `onnx`, `checkpoint`.
       report: The HTML report.
       log: The frameworks' log.
-      problem: Why its record or its evaluation cannot be read; empty where both can.
+      problem: Why its record, its evaluation or a decision about it cannot be read; empty where all can.
       measures: What was measured of each split, by name; None where it is no number.
+      decisions: What people decided about its release, in this run or in another; the oldest first.
+      judged: What was judged, and how; None where nothing was evaluated.
     """
 
     record: RunRecord
@@ -126,6 +113,13 @@ class RunEntry:
     log: str
     problem: str = ""
     measures: Mapping[str, Mapping[str, float | None]] = dataclasses.field(default_factory=dict)
+    decisions: tuple[DecisionRecord, ...] = ()
+    judged: Judged | None = None
+
+    @property
+    def decision(self) -> DecisionRecord | None:
+        """The decision that counts, the last; None where nobody has decided."""
+        return last_of(self.decisions)
 
     @property
     def run_id(self) -> str:
@@ -148,6 +142,7 @@ class RunEntry:
             "seconds": self.record.seconds,
             "peak_memory_bytes": self.record.peak_memory_bytes,
             "verdict": self.verdict,
+            "decision": None if self.decision is None else self.decision.to_json(),
             "wer": dict(self.wer),
             "measures": {split: dict(values) for split, values in self.measures.items()},
             "gates": [dict(gate) for gate in self.gates],
@@ -259,26 +254,31 @@ def describe(record: RunRecord, nodes: Mapping[str, NodeEntry], is_under_way: bo
     state = "INTERRUPTED" if record.state == "RUNNING" and not is_under_way else record.state
     order = record.nodes or tuple(nodes)
     entries = tuple(_settled(nodes.get(node_id, NodeEntry(node_id, "NOT_RUN")), state) for node_id in order)
-    evaluation = next((a for entry in entries for a in entry.outputs if a.type_name == _EVALUATION_TYPE), None)
-    judged, problem = _Judged(), ""
-    if evaluation is not None:
+    judged = find_judged((entry.outputs for entry in entries), workspace.pipeline_root(record.pipeline))
+    evaluated, problem, decisions = _Evaluated(), "", ()
+    if judged is not None:
         try:
-            judged = _read_evaluation(Path(evaluation.uri))
+            evaluated = _read_evaluation(Path(judged.evaluation.uri))
+            decisions = judged.read_decisions()
         except DataError as error:
             problem = str(error)
+    directory = RunDirectory(workspace.runs_dir / record.run_id)
     return RunEntry(
         record=record,
         state=state,
         nodes=entries,
-        verdict=judged.verdict,
-        wer=judged.wer,
-        measures=judged.measures,
-        gates=judged.gates,
-        reasons=judged.reasons,
+        verdict=evaluated.verdict,
+        wer=evaluated.wer,
+        measures=evaluated.measures,
+        gates=evaluated.gates,
+        reasons=evaluated.reasons,
         releases=_releases(entries),
-        report=judged.report,
-        log=str(RunDirectory(workspace.runs_dir / record.run_id).log_file),
+        # The evaluator's own, unless a person has decided since: then there is one that says so.
+        report=str(directory.report_file) if decisions and directory.report_file.exists() else evaluated.report,
+        log=str(directory.log_file),
         problem=problem,
+        decisions=decisions,
+        judged=judged,
     )
 
 
@@ -319,7 +319,7 @@ def _releases(nodes: Iterable[NodeEntry]) -> dict[str, Release]:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Judged:
+class _Evaluated:
     """What an Evaluation artifact says; without one, nothing."""
 
     verdict: str | None = None
@@ -330,12 +330,12 @@ class _Judged:
     report: str | None = None
 
 
-def _read_evaluation(directory: Path) -> _Judged:
+def _read_evaluation(directory: Path) -> _Evaluated:
     try:
         gate = json.loads((directory / "gate.json").read_text(encoding="utf-8"))
         metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
         measures = {name: _measures(split) for name, split in metrics["splits"].items()}
-        return _Judged(
+        return _Evaluated(
             verdict=str(gate["verdict"]),
             wer={name: values["wer"] for name, values in measures.items() if "wer" in values},
             measures=measures,
@@ -371,40 +371,21 @@ class _Store:
 
     Raises:
       DataError: there is something else in its place.
+      TryAgainError: another process has locked it.
     """
 
     def __init__(self, path: Path) -> None:
-        from ml_metadata.metadata_store import metadata_store
         from ml_metadata.proto import metadata_store_pb2
 
         self._path = path
         self._proto = metadata_store_pb2
-        config = metadata_store_pb2.ConnectionConfig()
-        config.sqlite.filename_uri = str(path)
-        config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
-        with self._said_if_unreadable():
-            self._store = metadata_store.MetadataStore(config)
+        with said_if_unusable(path):
+            self._store = open_store(path)
 
     def nodes_by_run(self, run_ids: Iterable[str]) -> dict[str, dict[str, NodeEntry]]:
         """Returns the executed nodes of runs, by run and by the node's id."""
-        with self._said_if_unreadable():
+        with said_if_unusable(self._path):
             return self._nodes_by_run(set(run_ids))
-
-    @contextlib.contextmanager
-    def _said_if_unreadable(self) -> Iterator[None]:
-        from ml_metadata import errors
-
-        try:
-            yield
-        except (errors.StatusError, RuntimeError) as error:
-            # ml_metadata adds the whole statement to what SQLite says.
-            said = str(error).removeprefix("Error when executing query: ").partition(" query:")[0]
-            why = said.strip() if self._path.is_dir() or self._path.stat().st_size else "it is empty"
-            raise DataError(
-                f"The metadata store {self._path} must be a SQLite file that TFX wrote, and cannot be read ({why});"
-                " move it and the folder pipelines beside it away, and run again: earlier runs are then forgotten, and"
-                " releases stay."
-            ) from error
 
     def _nodes_by_run(self, wanted: set[str]) -> dict[str, dict[str, NodeEntry]]:
         contexts = self._store.get_contexts()

@@ -29,11 +29,13 @@ from pipeline.config import PipelineConfig
 from pipeline.display import RunDisplay, display_path, show_error, show_summary
 from pipeline.failure import UNEXPECTED_EXIT_CODE, Failure
 from pipeline.record import RunDirectory, RunRecord, RunRequest
-from pipeline.runs import read_run
+from pipeline.reports import write_report
+from pipeline.runs import RunEntry, read_run
 from pipeline.workspace import Workspace, new_run_id
 
 INTERRUPT_EXIT_CODE = 130
 _EXIT_CODE_BY_VERDICT = {"ACCEPT": 0, "REJECT": 4, "NEEDS_REVIEW": 5}
+_REJECTED_EXIT_CODE = 4
 _POLL_SECONDS = 0.1
 _MEMORY_POLL_SECONDS = 1.0
 # Long enough for a training step to end and for TFX to mark the node as failed.
@@ -80,23 +82,44 @@ def start_run(workspace: Workspace, config: PipelineConfig, request: RunRequest,
     workspace.require_free_space()
     run_id = new_run_id()
     with workspace.lock(run_id) as lock_descriptor:
-        directory = RunDirectory(workspace.runs_dir / run_id)
-        record = RunRecord(
-            run_id=run_id,
-            pipeline=config.pipeline_name,
-            config=to_mapping(config),
-            started=dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),
-            request=request,
-            versions={"w2v2": __version__, "python": platform.python_version()},
-        )
-        directory.create(record)
-        console.print(f"[bold]Run {run_id}[/bold]  [dim]{config.pipeline_name}[/dim]")
-        console.print(f"[dim]Workspace {display_path(workspace.root)}, log {display_path(directory.log_file)}[/dim]")
-        console.print()
-        command = [sys.executable, "-m", "pipeline.local", str(directory.path)]
-        result = supervise(command, directory, RunDisplay(console), (lock_descriptor,))
-        failure = failure_of(result, directory.read().way_on())
-        return _conclude(workspace, directory, result, failure, console)
+        return run_under_lock(workspace, config, request, console, run_id, lock_descriptor)
+
+
+def run_under_lock(
+    workspace: Workspace,
+    config: PipelineConfig,
+    request: RunRequest,
+    console: Console,
+    run_id: str,
+    lock_descriptor: int,
+) -> int:
+    """Runs the pipeline as `start_run` does, for who holds the lock of the workspace for this run already.
+
+    Args:
+      workspace: Where it runs.
+      config: What it runs.
+      request: Which part of it.
+      console: Where it is shown.
+      run_id: Its name.
+      lock_descriptor: Of the lock, which the process of the run inherits.
+    """
+    directory = RunDirectory(workspace.runs_dir / run_id)
+    record = RunRecord(
+        run_id=run_id,
+        pipeline=config.pipeline_name,
+        config=to_mapping(config),
+        started=dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),
+        request=request,
+        versions={"w2v2": __version__, "python": platform.python_version()},
+    )
+    directory.create(record)
+    console.print(f"[bold]Run {run_id}[/bold]  [dim]{config.pipeline_name}[/dim]")
+    console.print(f"[dim]Workspace {display_path(workspace.root)}, log {display_path(directory.log_file)}[/dim]")
+    console.print()
+    command = [sys.executable, "-m", "pipeline.local", str(directory.path)]
+    result = supervise(command, directory, RunDisplay(console), (lock_descriptor,))
+    failure = failure_of(result, directory.read().way_on())
+    return _conclude(workspace, directory, result, failure, console)
 
 
 def supervise(
@@ -230,6 +253,17 @@ def failure_of(result: ProcessResult, way_on: str = "run again") -> Failure | No
     )
 
 
+def exit_code_of(entry: RunEntry) -> int:
+    """Returns the exit code of a run that did all that was asked of it: the last word about its model decides."""
+    if entry.verdict is None:
+        return 0
+    if entry.decision is not None and entry.decision.decision == "reject":
+        return _REJECTED_EXIT_CODE
+    if entry.decision is not None and entry.verdict == "NEEDS_REVIEW":
+        return 0
+    return _EXIT_CODE_BY_VERDICT[entry.verdict]
+
+
 def _conclude(
     workspace: Workspace, directory: RunDirectory, result: ProcessResult, failure: Failure | None, console: Console
 ) -> int:
@@ -246,7 +280,9 @@ def _conclude(
         directory.write(record)
         if failure is None:
             entry = read_run(workspace, record.run_id)
-            code = _EXIT_CODE_BY_VERDICT[entry.verdict] if entry.verdict is not None else 0
+            if entry.decisions:
+                entry = dataclasses.replace(entry, report=str(write_report(workspace, entry)))
+            code = exit_code_of(entry)
             if code != record.exit_code:
                 entry = dataclasses.replace(entry, record=dataclasses.replace(record, exit_code=code))
                 directory.write(entry.record)

@@ -3,9 +3,10 @@
 workspace/
   corpora/<name>/                the synthetic corpus
   pipelines/<pipeline>/<node>/   artifacts, as TFX lays them out
+  pipelines/<pipeline>/decisions/<release digest>/   what people decided about a release
   metadata.sqlite                the metadata store
   releases/<name>/{saved_model,onnx}/<version>/
-  runs/<run id>/{run.json,request.json,log.txt,events.jsonl}
+  runs/<run id>/{run.json,log.txt,events.jsonl}, and report.html where a person decided about its model
   staging/                       half-done work that a killed run goes on from
   lock                           held while a run is under way
 """
@@ -84,6 +85,10 @@ class Workspace:
     def pipelines_dir(self) -> Path:
         """Below it, TFX's root of each pipeline."""
         return self.root / "pipelines"
+
+    def pipeline_root(self, pipeline: str) -> Path:
+        """TFX's root of a pipeline."""
+        return self.pipelines_dir / pipeline
 
     @property
     def metadata_file(self) -> Path:

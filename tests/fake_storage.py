@@ -1,6 +1,11 @@
 """Cloud Storage on the loopback, for all tests that read or write `gs://` addresses."""
 
+import contextlib
+from http import HTTPStatus
+
 import pytest
+from gcp_storage_emulator.exceptions import NotFound
+from gcp_storage_emulator.handlers import objects
 from gcp_storage_emulator.server import create_server
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
@@ -9,7 +14,7 @@ BUCKET = "speech"
 
 
 @pytest.fixture(scope="session")
-def _storage_server():
+def _storage_server(_preconditions):
     # Requests are answered one at a time, in a thread of this process; port 0 takes any that is free.
     server = create_server("127.0.0.1", 0, in_memory=True)
     server.start()
@@ -17,6 +22,25 @@ def _storage_server():
     assert listening is not None
     yield f"http://127.0.0.1:{listening.server_port}"
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def _preconditions():
+    """Lets the emulator refuse to write an object where there must be none, which it does not know of by itself."""
+
+    def insert(request, response, storage):
+        name = request.query.get("name") or [request.data["meta"]["name"]]
+        if request.query.get("ifGenerationMatch") == ["0"]:
+            with contextlib.suppress(NotFound):
+                storage.get_file_obj(request.params["bucket_name"], name[0])
+                response.status = HTTPStatus.PRECONDITION_FAILED
+                return None
+        return original(request, response, storage)
+
+    original = objects._multipart_upload
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(objects, "_multipart_upload", insert)
+        yield
 
 
 @pytest.fixture

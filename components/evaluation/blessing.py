@@ -15,7 +15,10 @@ from tfx.types import artifact_utils
 
 from components.evaluation.gate import Decision
 from model.export.release import TRAINING_FILE
-from model.storage import read_json, replacing, write_json
+from model.storage import read_json, replacing, sha256_of_file, write_json
+
+# The custom property of an Evaluation with the sha256 of its `gate.json`.
+GATE_SHA256 = "gate_sha256"
 
 _ANOMALIES_FILE = "SchemaDiff.pb"
 
@@ -68,6 +71,8 @@ def write_evaluation(
     _write_text(root / "report.html", report)
     _write_probes(root / "probes.npz", probes)
     evaluation.set_string_custom_property("verdict", decision.verdict)
+    # Whoever decides about the model later must find the gate as it was written here.
+    evaluation.set_string_custom_property(GATE_SHA256, sha256_of_file(root / "gate.json"))
     _set_digests(evaluation, metrics)
 
 

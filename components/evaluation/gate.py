@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 Outcome = Literal["PASS", "FAIL", "REVIEW", "NOT APPLICABLE"]
@@ -98,6 +98,12 @@ def check_anomalies(metrics: Mapping[str, Any], are_allowed: bool) -> Check:
         return Check("data_anomalies", "PASS", reason, None, len(found))
     reason = f"ExampleValidator found anomalies in the data: {', '.join(found)}."
     return Check("data_anomalies", "FAIL", reason, 0, len(found))
+
+
+def check_approval(is_required: bool) -> Iterator[Check]:
+    """Yields a check that leaves the model to a person, where the configuration asks for one."""
+    if is_required:
+        yield Check("approval", "REVIEW", "The configuration asks for a person's approval of every model.")
 
 
 def check_comparable(metrics: Mapping[str, Any], limit: float, first_run: FirstRun) -> Check | None:

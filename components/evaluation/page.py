@@ -7,9 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
+from components.decisions import WORDS, DecisionRecord
 from components.evaluation.curves import training_section
 from components.evaluation.gate import Decision
+from model.errors import DataError
 
+# Where the decisions of people go, which are made after the page.
+_DECISIONS_MARK = "<!-- decisions -->"
 _VERDICTS = {
     "ACCEPT": "Accepted: the model may be released.",
     "REJECT": "Rejected: the model is not released.",
@@ -30,6 +34,7 @@ def render_page(decision: Decision, metrics: Mapping[str, Any], headline: str, s
     name = metrics.get("release_name") or "model"
     parts = [
         _summary(decision, headline),
+        _DECISIONS_MARK,
         _section("Checks", _checks(decision)),
         *(_section(title, body) for title, body in sections.items()),
         *([_section("Training", training_section(training))] if (training := metrics.get("training")) else ()),
@@ -41,6 +46,30 @@ def render_page(decision: Decision, metrics: Mapping[str, Any], headline: str, s
         f"<title>{escape(name)}: {escape(decision.verdict)}</title><style>{style}</style></head>\n"
         f"<body><main><h1>{escape(name)}</h1>\n" + "\n".join(parts) + "</main></body></html>\n"
     )
+
+
+def with_decisions(page: str, decisions: Sequence[DecisionRecord]) -> str:
+    """Returns a report with what people decided about the model, below the gate's verdict.
+
+    Args:
+      page: What `render_page` returned. What came from data is escaped in it, so that nothing but its own mark has the
+        mark's form.
+      decisions: The oldest first.
+
+    Raises:
+      DataError: the page is no such report.
+    """
+    before, mark, after = page.partition(_DECISIONS_MARK)
+    if not mark:
+        raise DataError("A report must be as the evaluator wrote it, and this one is not; run again with --no-cache.")
+    rows = [
+        (escape(WORDS[one.decision]), escape(one.reason), escape(one.who), escape(one.when), escape(one.run_id))
+        for one in reversed(decisions)
+    ]
+    if not rows:
+        return page
+    body = table(("Decision", "Reason", "Who", "When", "Run"), rows)
+    return f"{before}{mark}{_section('What people decided, the latest first', body)}{after}"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -24,6 +24,8 @@ class OnnxPusher(base_component.BaseComponent):
       ...     destination="workspace/releases",
       ...     name="wav2vec2-tiny",
       ...     destination_state="",
+      ...     decisions="workspace/pipelines/local-synthetic/decisions",
+      ...     decisions_state="",
       ... )
 
     The arguments are those of `components.publishing.pusher_spec`, but for `package`.

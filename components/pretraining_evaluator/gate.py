@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.evaluation.gate import Check, Decision, check_anomalies, check_comparable, decision_of, is_number
+from components.evaluation.gate import (
+    Check,
+    Decision,
+    check_anomalies,
+    check_approval,
+    check_comparable,
+    decision_of,
+    is_number,
+)
 from components.pretraining_evaluator.settings import PretrainingGateSettings
 
 _EXPORTS = {"saved_model": "SavedModel", "onnx": "ONNX file"}
@@ -18,7 +26,7 @@ def decide(metrics: Mapping[str, Any], settings: PretrainingGateSettings) -> Dec
       metrics: What `metrics.json` holds: `expected_splits`, `splits`, `exports`, `anomalies` and `baseline`.
       settings: What is asked for.
     """
-    rules = (_data, _splits, _losses, _perplexities, _comparison, _exports)
+    rules = (_data, _splits, _losses, _perplexities, _comparison, _exports, _approval)
     checks = (check for rule in rules for check in rule(metrics, settings))
     return decision_of(checks, headlines=("max_contrastive_loss/", "min_code_perplexity/", "baseline"))
 
@@ -143,3 +151,7 @@ def _exports(metrics: Mapping[str, Any], settings: PretrainingGateSettings) -> I
             f" {found['utterances']} utterances; {most:g} is allowed."
         )
         yield Check(name, "PASS" if passes else "FAIL", reason, most, difference)
+
+
+def _approval(_: Mapping[str, Any], settings: PretrainingGateSettings) -> Iterator[Check]:
+    yield from check_approval(settings.require_approval)

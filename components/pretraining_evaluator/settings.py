@@ -77,6 +77,7 @@ class PretrainingGateSettings:
       allow_data_anomalies: Whether a model may pass although ExampleValidator found anomalies.
       first_run: What to do where there is no blessed model to compare with: `accept` what passes all other checks, or
         leave it to a person's `review`.
+      require_approval: Whether what passes all checks is still left to a person, who approves or rejects it.
     """
 
     max_contrastive_loss: float | None = None
@@ -86,6 +87,7 @@ class PretrainingGateSettings:
     min_utterances: int = 1
     allow_data_anomalies: bool = False
     first_run: Literal["accept", "review"] = "accept"
+    require_approval: bool = False
 
     def __post_init__(self) -> None:
         require(

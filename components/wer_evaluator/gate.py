@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.evaluation.gate import Check, Decision, check_anomalies, check_comparable, decision_of, is_number
+from components.evaluation.gate import (
+    Check,
+    Decision,
+    check_anomalies,
+    check_approval,
+    check_comparable,
+    decision_of,
+    is_number,
+)
 from components.wer_evaluator.settings import GateSettings
 
 
@@ -19,7 +27,8 @@ def decide(metrics: Mapping[str, Any], settings: GateSettings) -> Decision:
       metrics: What `metrics.json` holds: `expected_splits`, `splits`, `exports`, `anomalies` and `baseline`.
       settings: What is asked for.
     """
-    checks = (check for rule in (_data, _splits, _ceilings, _comparison, _exports) for check in rule(metrics, settings))
+    rules = (_data, _splits, _ceilings, _comparison, _exports, _approval)
+    checks = (check for rule in rules for check in rule(metrics, settings))
     return decision_of(checks, headlines=("max_wer/", "baseline"))
 
 
@@ -127,6 +136,10 @@ def _exports(metrics: Mapping[str, Any], settings: GateSettings) -> Iterator[Che
     else:
         reason = f"The logits of the ONNX file differ by {difference:.2g} at most; {most:g} is allowed."
         yield Check("onnx_logits", "PASS" if difference <= most else "FAIL", reason, most, difference)
+
+
+def _approval(_: Mapping[str, Any], settings: GateSettings) -> Iterator[Check]:
+    yield from check_approval(settings.require_approval)
 
 
 def _percent(fraction: float) -> str:

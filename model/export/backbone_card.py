@@ -90,7 +90,7 @@ def measured(evaluation: EvaluationSummary) -> Iterator[str]:
     yield (
         f"The loss is that of telling what stands at a masked frame from {negatives} other masked frames of the"
         " utterance, and the accuracy the share for which that succeeds; codes in use is the perplexity of the chosen"
-        f" codes, summed over the codebooks. The gate's verdict was {evaluation.verdict}:"
+        f" codes, summed over the codebooks. {evaluation.judgement}:"
     )
 
 

@@ -91,6 +91,12 @@ class EvaluationSummary:
     checks: tuple[tuple[str, str], ...]
     sha256_by_file: dict[str, str]
 
+    @property
+    def judgement(self) -> str:
+        """The verdict in a sentence, without its end: what waited for a person is published only when one approved."""
+        approved = ", and a person approved it" if self.verdict == "NEEDS_REVIEW" else ""
+        return f"The gate's verdict was {self.verdict}{approved}"
+
 
 def read_evaluation(directory: str | Path, release: Release) -> EvaluationSummary:
     """Reads `metrics.json` and `gate.json` of an evaluation.

@@ -54,17 +54,19 @@ _TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 
 @dataclasses.dataclass(frozen=True)
 class Blessing:
-    """What the evaluator said.
+    """What the evaluator said, and who decides.
 
     Attributes:
       blessed: Whether it may be released.
       release_digest: What was judged; empty where the blessing does not say.
       model_digest: Of the model that was exported; empty where the blessing does not say.
+      reason: Why it may not be released, a sentence; not used where it may.
     """
 
     blessed: bool
     release_digest: str
     model_digest: str
+    reason: str = "The evaluator did not bless this release, so nothing was published."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +112,7 @@ def publish(
       format_: `saved_model`, `onnx` or `checkpoint`.
       release_directory: What `model.export.build` wrote.
       evaluation_directory: The evaluator's: `metrics.json`, `gate.json` and `probes.npz`.
-      blessing: The evaluator's judgement.
+      blessing: The evaluator's judgement, and that of people.
       destination: A directory on this machine.
       name: The directory below it, for this model.
 
@@ -120,7 +122,7 @@ def publish(
       DiskFullError: there is no room left. In all these cases nothing new is published.
     """
     if not blessing.blessed:
-        return Publication(False, None, None, "", "The evaluator did not bless this release, so nothing was published.")
+        return Publication(False, None, None, "", blessing.reason)
     root = _root(destination, name, format_)
     release = read_release(release_directory)
     _check_blessing(blessing, release)

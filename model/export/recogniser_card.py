@@ -84,7 +84,7 @@ def measured(evaluation: EvaluationSummary) -> Iterator[str]:
         counts = f"{split.utterances:,} | {split.words:,} | {'unknown' if split.speakers is None else split.speakers}"
         yield f"| {cell(split.name)} | {_percent(split.wer)} | {interval} | {counts} |"
     yield ""
-    yield f"Greedy decoding, no language model. The gate's verdict was {evaluation.verdict}:"
+    yield f"Greedy decoding, no language model. {evaluation.judgement}:"
 
 
 def limits(evaluation: EvaluationSummary) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Places: a directory of this machine and one in Cloud Storage behave alike."""
 
+import concurrent.futures
 import time
 
 import pytest
@@ -36,6 +37,28 @@ def test_what_is_written_is_found_and_read(root):
     assert places.is_directory(places.join(root, "a"))
     assert not places.is_directory(places.join(root, "nowhere"))
     assert places.name_of(places.join(root, "a", "d")) == "d"
+
+
+def test_what_is_created_is_never_written_over(root):
+    place = places.join(root, "a", "1.json")
+    places.create_bytes(place, b"first")
+    with pytest.raises(FileExistsError):
+        places.create_bytes(place, b"second")
+    assert places.read_bytes(place) == b"first"
+    assert places.list_names(places.join(root, "a")) == ["1.json"]
+
+
+def test_of_several_who_create_a_file_one_succeeds(root):
+    def create(number):
+        try:
+            places.create_bytes(places.join(root, "one"), str(number).encode())
+        except FileExistsError:
+            return None
+        return number
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        created = [number for number in pool.map(create, range(8)) if number is not None]
+    assert [places.read_bytes(places.join(root, "one"))] == [str(number).encode() for number in created]
 
 
 def test_a_file_that_is_not_finished_is_not_there(root):

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from tfx.types import Channel, standard_artifacts
 
+from beam_jobs import places
 from components.artifacts import Evaluation
 from components.checkpoint_pusher import CheckpointPusher
 from components.checkpoint_pusher.executor import Executor as CheckpointExecutor
+from components.decisions import DecisionRecord, create_decision
 from components.hub_pusher import HubPusher
 from components.hub_pusher.executor import Executor as HubExecutor
 from components.onnx_pusher import OnnxPusher
@@ -72,10 +74,21 @@ def inputs(tmp_path, pusher):
 
 
 @pytest.fixture
-def push(inputs, tmp_path, pusher):
+def decisions(request, tmp_path):
+    """Where decisions lie: a directory, or an address in Cloud Storage where a test asks for one."""
+    if getattr(request, "param", "local") == "local":
+        return str(tmp_path / "decisions")
+    request.getfixturevalue("bucket")
+    return "gs://speech/root/decisions"
+
+
+@pytest.fixture
+def push(inputs, tmp_path, pusher, decisions):
     def push():
         pushed = artifact(standard_artifacts.PushedModel, tmp_path / "pushed")
-        properties = {"destination": str(tmp_path / "releases"), "name": "tiny", "code_fingerprint": ""}
+        properties = {
+            "destination": str(tmp_path / "releases"), "name": "tiny", "decisions": decisions,
+        }  # fmt: skip
         pusher.executor().Do(inputs, {"pushed_model": [pushed]}, properties)
         return pushed
 
@@ -121,6 +134,71 @@ def test_what_is_not_blessed_stays_where_it_is(push, inputs, tmp_path, pusher):
     assert not (tmp_path / "releases").exists()
 
 
+@pytest.fixture
+def decide(inputs, decisions):
+    """Lets a person decide about the release; changes are of the record's fields."""
+    blessing = inputs["model_blessing"][0]
+    digests = {name: blessing.get_string_custom_property(name) for name in ("release_digest", "model_digest")}
+    taken = []
+
+    def decide(word, **changes):
+        record = DecisionRecord(
+            decision=word, reason="It stammers.", who="jane@host", when="2026-01-01T00:00:00+00:00", run_id="r",
+            verdict="NEEDS_REVIEW", gate_sha256="9" * 64, **digests,
+        )  # fmt: skip
+        taken.append(create_decision(decisions, len(taken) + 1, record))
+        if changes:
+            places.write_json(taken[-1], {**places.read_json(taken[-1]), **changes})
+
+    return decide
+
+
+def leave_to_a_person(inputs):
+    inputs["model_blessing"][0].set_int_custom_property("blessed", 0)
+    inputs["evaluation"][0].set_string_custom_property("verdict", "NEEDS_REVIEW")
+
+
+@pytest.mark.parametrize("decisions", ["local", "remote"], indirect=True)
+def test_what_is_left_to_a_person_is_published_when_one_has_approved_it(push, inputs, decide, tmp_path, monkeypatch):
+    monkeypatch.setattr(publishing, "verify_in_fresh_process", lambda *arguments: 1)
+    leave_to_a_person(inputs)
+    assert properties_of(push())["reason"] == "This release waits for a person's approval, so nothing was published."
+    decide("reject")
+    reason = "jane@host rejected this release, so nothing was published: It stammers."
+    assert properties_of(push())["reason"] == reason
+    assert not (tmp_path / "releases").exists()
+    decide("approve")
+    pushed = properties_of(push())
+    assert (pushed["pushed"], pushed["pushed_version"]) == (1, "1")
+
+
+def test_what_is_blessed_is_not_published_once_a_person_has_rejected_it(push, decide, tmp_path, monkeypatch):
+    monkeypatch.setattr(publishing, "verify_in_fresh_process", lambda *arguments: 1)
+    decide("reject")
+    assert properties_of(push())["pushed"] == 0
+    assert not (tmp_path / "releases").exists()
+    decide("approve")
+    assert properties_of(push())["pushed"] == 1
+
+
+def test_what_the_gate_rejected_is_not_published_whatever_a_person_has_said(push, inputs, decide, tmp_path):
+    leave_to_a_person(inputs)
+    inputs["evaluation"][0].set_string_custom_property("verdict", "REJECT")
+    decide("approve")
+    assert properties_of(push())["reason"] == "The evaluator did not bless this release, so nothing was published."
+    assert not (tmp_path / "releases").exists()
+
+
+@pytest.mark.parametrize("kind", ["release_digest", "model_digest"])
+def test_a_decision_about_another_release_is_refused(push, inputs, decide, tmp_path, kind):
+    leave_to_a_person(inputs)
+    decide("approve", **{kind: "8" * 64})
+    message = f"A decision must be about the release that it lies with: the {kind} in .*0001.json must be .*8{{64}};"
+    with pytest.raises(ReleaseError, match=message):
+        push()
+    assert not (tmp_path / "releases").exists()
+
+
 @pytest.mark.parametrize("key", ["release_digest", "model_digest"])
 def test_a_blessing_that_names_no_digest_is_refused(push, inputs, tmp_path, key, pusher):
     blessing = artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing")
@@ -147,8 +225,13 @@ def test_the_component_carries_a_fingerprint_of_its_code(pusher):
         destination="releases",
         name="tiny",
         destination_state="1",
+        decisions="root/decisions",
+        decisions_state="2",
     )
     properties = dict(component.spec.exec_properties)
     assert len(properties.pop("code_fingerprint")) == 64
-    assert properties == {"destination": "releases", "name": "tiny", "destination_state": "1"}
+    assert properties == {
+        "destination": "releases", "name": "tiny", "destination_state": "1", "decisions": "root/decisions",
+        "decisions_state": "2",
+    }  # fmt: skip
     assert component.outputs["pushed_model"].type is standard_artifacts.PushedModel

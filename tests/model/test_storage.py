@@ -7,6 +7,7 @@ import pytest
 
 from model.errors import DiskFullError, UsageError
 from model.storage import (
+    create_file,
     disk_full_is_said,
     read_json,
     release_digest,
@@ -52,6 +53,26 @@ def test_after_an_error_the_old_file_stands_and_nothing_else(tmp_path, error):
         fail()
     assert (tmp_path / "a.txt").read_text() == "old"
     assert listing(tmp_path) == ["a.txt"]
+
+
+def test_a_file_that_is_created_cannot_be_changed(tmp_path):
+    path = tmp_path / "below" / "1.json"
+    create_file(path, b"one")
+    with pytest.raises(FileExistsError):
+        create_file(path, b"two")
+    assert path.read_bytes() == b"one"
+    assert path.stat().st_mode & 0o222 == 0
+    assert [found.name for found in path.parent.iterdir()] == ["1.json"]
+
+
+def test_a_full_disk_leaves_nothing_of_a_file_that_is_created(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(DiskFullError, match="is full; free some space"):
+        create_file(tmp_path / "1.json", b"one")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_directory_is_replaced_as_a_whole(tmp_path):

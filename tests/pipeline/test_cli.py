@@ -50,7 +50,8 @@ def call(capsys):
 def test_help_names_every_command():
     result = w2v2("--help")
     assert result.returncode == 0
-    for command in ("run", "runs", "review", "transcribe", "score", "ingest", "convert", "doctor"):
+    names = ("run", "runs", "review", "approve", "reject", "transcribe", "score", "ingest", "convert", "doctor")
+    for command in names:
         assert f" {command} " in result.stdout
 
 
@@ -155,6 +156,8 @@ def test_runs_of_an_empty_workspace(call, tmp_path):
         (["run", "--checkpoint", "hf://a"], 2, "--checkpoint must be "),
         (["review"], 2, "No run in "),
         (["review", "2026"], 2, "No run in "),
+        (["approve", "2026", "--reason", "Why."], 2, "No run in "),
+        (["reject", "2026", "--reason", "Why."], 2, "No run in "),
         (["transcribe", "some.flac"], 2, "No model has been released in "),
         (["transcribe", "some.flac", "--model", "nowhere"], 2, "--model must be the directory of a published ONNX"),
         (["convert", "nowhere", "out"], 2, "--checkpoint must be a directory or a file that exists, or hf://owner/na"),
@@ -331,3 +334,52 @@ def test_ingest_refuses_flags_that_do_not_fit(make_corpus, tmp_path, flags, mess
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "records").exists()
+
+
+RUN = "20260101T000000Z-aaaa"
+
+
+def test_a_decision_is_one_json_document_and_told_with_the_run(call, judge, workspace):
+    judge(RUN, "NEEDS_REVIEW")
+    code, out, err = call("reject", "2026", "--reason", "It <b>stammers</b>.", "--json", "--workspace", workspace.root)
+    told = json.loads(out)
+    assert (code, err) == (0, "")
+    assert (told["run_id"], told["verdict"], told["is_new"]) == (RUN, "NEEDS_REVIEW", True)
+    assert (told["published_by"], told["releases"]) == (None, {})
+    decision = told["decision"]
+    assert (decision["decision"], decision["reason"], decision["run_id"]) == ("reject", "It <b>stammers</b>.", RUN)
+    for command in (("runs",), ("review", RUN)):
+        _, out, _ = call(*command, "--json", "--workspace", workspace.root)
+        document = json.loads(out)
+        entry = document["runs"][0] if command == ("runs",) else document
+        assert (entry["verdict"], entry["decision"]) == ("NEEDS_REVIEW", decision)
+    _, out, _ = call("review", "--workspace", workspace.root)
+    assert f"rejected by {decision['who']} at {decision['when']}: It <b>stammers</b>." in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["approve", RUN, "--reason", "Why."], 2, "Only a model that passes the gate can be approved"),
+        (["approve", RUN, "--reason", " "], 2, "--reason must say why"),
+        (["reject", RUN, "--reason", ""], 2, "--reason must say why"),
+        (["reject", "2027", "--reason", "Why."], 2, "No run in "),
+    ],
+)
+def test_what_cannot_be_decided_is_one_sentence_or_one_document(call, judge, workspace, arguments, code, message):
+    judge(RUN, "REJECT")
+    got, out, err = call(*arguments, "--workspace", workspace.root)
+    assert (got, out) == (code, "")
+    assert err.startswith(f"✗ {message}")
+    assert err.count("\n") == 1
+    got, out, _ = call(*arguments, "--json", "--workspace", workspace.root)
+    document = json.loads(out)
+    assert (got, document["exit_code"]) == (code, code)
+    assert document["error"].startswith(message)
+
+
+def test_a_decision_needs_a_reason(call, judge, workspace):
+    judge(RUN, "NEEDS_REVIEW")
+    code, _, err = call("approve", RUN, "--workspace", workspace.root)
+    assert code == 2
+    assert "--reason" in err

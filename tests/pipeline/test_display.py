@@ -1,9 +1,11 @@
+import dataclasses
 import io
 import re
 
 import pytest
 from rich.console import Console
 
+from components.decisions import DecisionRecord
 from pipeline.display import (
     RunDisplay,
     display_path,
@@ -11,9 +13,11 @@ from pipeline.display import (
     make_console,
     show_checks,
     show_gates,
+    show_message,
     show_review,
     show_runs,
     show_summary,
+    silent_console,
 )
 from pipeline.doctor import Check
 from pipeline.record import RunRecord
@@ -119,8 +123,6 @@ def test_runs_are_a_table(entry):
 
 
 def test_a_pre_trained_model_has_a_loss_in_place_of_a_wer(entry):
-    import dataclasses
-
     gate = {
         "name": "max_contrastive_loss/validation",
         "verdict": "PASS",
@@ -150,8 +152,6 @@ def test_a_pre_trained_model_has_a_loss_in_place_of_a_wer(entry):
 
 
 def test_a_failed_run_says_where_and_why(entry):
-    import dataclasses
-
     failed = dataclasses.replace(
         entry,
         record=dataclasses.replace(entry.record, message="Audio must be mono."),
@@ -169,8 +169,6 @@ def test_a_failed_run_says_where_and_why(entry):
 
 
 def test_a_run_that_cannot_be_read_says_why_below_the_table(entry):
-    import dataclasses
-
     broken = dataclasses.replace(entry, state="UNREADABLE", problem="A run must have a record.", verdict=None, wer={})
     lines = lines_of(shown(show_runs, [broken, entry]))
     assert lines[1].startswith("20260101T000000Z-aaaa local-synthetic unreadable 2 of 3")
@@ -279,3 +277,33 @@ def test_paths_below_the_current_directory_are_shown_short(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     assert display_path(tmp_path / "workspace" / "log.txt") == "workspace/log.txt"
     assert display_path("/elsewhere/log.txt") == "/elsewhere/log.txt"
+
+
+def test_a_decision_stands_beside_the_verdict_and_what_was_typed_is_escaped(entry):
+    def decided(word, reason, who="jane@host"):
+        return DecisionRecord(word, reason, who, "2026-01-01T00:00:00+00:00", "r", "NEEDS_REVIEW", "5", "6", "7")
+
+    decisions = (decided("reject", "No."), decided("approve", "[red]Good[/red]\n\x1b[31mred", who="\x07jane@host"))
+    entry = dataclasses.replace(entry, verdict="NEEDS_REVIEW", decisions=decisions)
+    screen = io.StringIO()
+    console = Console(file=screen, width=160)
+    show_review(console, entry)
+    shown = screen.getvalue()
+    latest = "approved by \\x07jane@host at 2026-01-01T00:00:00+00:00: [red]Good[/red] \\x1b[31mred\n"
+    assert latest in shown
+    assert shown.index(" NEEDS REVIEW ") < shown.index(latest) < shown.index("rejected by jane@host at 2026")
+    assert not CONTROL.search(shown)
+    screen.truncate(0)
+    show_runs(console, [entry])
+    assert re.search(r"NEEDS REVIEW .*\n +approved ", screen.getvalue())
+
+
+def test_a_message_is_shown_line_by_line_without_what_would_move_the_cursor():
+    screen = io.StringIO()
+    show_message(Console(file=screen, width=80), "The model is [b]approved[/b]:\x1b[2J yes\nAnd more.")
+    assert screen.getvalue() == "The model is [b]approved[/b]:\\x1b[2J yes\nAnd more.\n"
+
+
+def test_a_silent_console_shows_nothing(capsys):
+    show_message(silent_console(), "The model is approved.")
+    assert capsys.readouterr() == ("", "")

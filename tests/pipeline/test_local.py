@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 
 import components.transform
-from model.errors import UsageError
+from components.decisions import DecisionRecord, create_decision, decisions_place, decisions_state
+from model.errors import DataError, UsageError
 from model.settings import digest, to_mapping
 from model.text import librispeech_vocabulary
 from pipeline.config import load_config
 from pipeline.local import _schema_path, main, run
 from pipeline.nodes import FORMAT_BY_PUSHER, node_ids
+from pipeline.partial_run import PastRun
 from pipeline.record import RunDirectory, RunRecord, RunRequest
 from pipeline.sources import Sources
 from pipeline.workspace import Workspace
@@ -79,6 +81,46 @@ def test_a_run_of_other_code_is_not_gone_on_with(tmp_path, monkeypatch):
     directory.create(second)
     message = "--resume needs everything to be as it was in run 20260101T000000Z-aaaa, and since then the code changed;"
     with pytest.raises(UsageError, match=message):
+        run(workspace, directory)
+
+
+def test_what_a_person_has_approved_is_published_without_a_look_at_corpus_or_checkpoint(tmp_path, monkeypatch):
+    def never(*_):
+        raise AssertionError
+
+    executed = []
+    monkeypatch.setattr("pipeline.local.find_sources", never)
+    monkeypatch.setattr("pipeline.execution.execute", lambda ir, plan: executed.append((ir, plan)))
+    finished = frozenset(node_ids("ctc")) - set(FORMAT_BY_PUSHER)
+    digests = {"corpus": "a", "checkpoint": "b", "code": "that of an older version"}
+    past = PastRun("20260101T000000Z-aaaa", True, finished, digests)
+    monkeypatch.setattr(
+        "pipeline.local.past_runs", lambda *_: [PastRun("20260102T000000Z-bbbb", True, finished, {}), past]
+    )
+    config = load_config("smoke")
+    workspace = Workspace(tmp_path)
+    place = decisions_place(str(workspace.pipeline_root(config.pipeline_name)))
+    create_decision(place, 1, DecisionRecord("approve", "", "", "", past.run_id, "NEEDS_REVIEW", "7", "6", "9"))
+    request = RunRequest(approved_run_id=past.run_id)
+    record = RunRecord("20260103T000000Z-cccc", config.pipeline_name, to_mapping(config), "", request)
+    directory = RunDirectory(workspace.runs_dir / record.run_id)
+    directory.create(record)
+    run(workspace, directory)
+    ((ir, plan),) = executed
+    assert plan.nodes == plan.from_nodes == tuple(sorted(FORMAT_BY_PUSHER))
+    assert plan.base_run_id == past.run_id
+    written = directory.read()
+    assert written.base_run_id == past.run_id
+    assert (written.digests["corpus"], written.digests["checkpoint"]) == ("a", "b")
+    assert written.digests["code"] != "that of an older version"
+    pushers = [node.pipeline_node for node in ir.nodes if node.pipeline_node.node_info.id in FORMAT_BY_PUSHER]
+    for pusher in pushers:
+        parameters = pusher.parameters.parameters
+        assert parameters["decisions"].field_value.string_value == place
+        assert parameters["decisions_state"].field_value.string_value == decisions_state(place) != ""
+    request = RunRequest(approved_run_id="20250101T000000Z-gone")
+    directory.write(dataclasses.replace(record, request=request))
+    with pytest.raises(DataError, match="to be published must be in the workspace, and 20250101T000000Z-gone is not"):
         run(workspace, directory)
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from model.errors import UsageError
-from pipeline.partial_run import PastRun, Plan, plan_resume, plan_run, require_nodes, run_to_resume
+from pipeline.partial_run import PastRun, Plan, plan_publication, plan_resume, plan_run, require_nodes, run_to_resume
 
 #   Gen → Transform → Trainer → Evaluator → Pusher
 #   Converter ────────↗   Resolver ↗
@@ -135,3 +135,12 @@ def test_resume_is_refused_in_words(runs, message):
 def test_a_run_that_finished_everything_has_nothing_left():
     with pytest.raises(UsageError, match="All nodes of run r9 have finished"):
         plan_resume(GRAPH, past("r9", complete=False))
+
+
+def test_what_was_approved_is_published_by_the_pushers_alone():
+    finished = [node for node in GRAPH if node != "Pusher"]
+    plan = plan_publication(GRAPH, past("r7", complete=False, finished=finished), ("Pusher", "Unknown"))
+    assert plan == Plan(("Pusher",), ("Pusher",), (), "r7")
+    message = "must have been made by run r7, and it has not finished Trainer, Evaluator; run the pipeline again and"
+    with pytest.raises(UsageError, match=message):
+        plan_publication(GRAPH, past("r7", finished=["Gen", "Transform", "Converter", "Resolver"]), ("Pusher",))

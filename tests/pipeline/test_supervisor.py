@@ -15,12 +15,21 @@ import psutil
 import pytest
 from rich.console import Console
 
+from components.decisions import DecisionRecord, create_decision
 from model.errors import TryAgainError
 from pipeline.config import load_config
 from pipeline.display import RunDisplay
 from pipeline.record import RunDirectory, RunRequest
 from pipeline.runs import read_runs
-from pipeline.supervisor import ProcessResult, failure_of, memory_of_tree, start_run, supervise
+from pipeline.supervisor import (
+    ProcessResult,
+    _conclude,
+    exit_code_of,
+    failure_of,
+    memory_of_tree,
+    start_run,
+    supervise,
+)
 from pipeline.workspace import Workspace
 
 
@@ -351,9 +360,59 @@ class TestStartRun:
         assert f"✗ The run was stopped during Trainer; {way_on}.\n" in screen.getvalue()
         assert read_runs(workspace)[0].record.message == f"The run was stopped during Trainer; {way_on}."
 
+    def test_a_publication_that_is_stopped_names_the_approval(self, workspace, monkeypatch):
+        stopped = ProcessResult(-signal.SIGTERM, None, signal.SIGINT, "HubPusher", 1.0, 1)
+        monkeypatch.setattr("pipeline.supervisor.supervise", lambda *_: stopped)
+        request = RunRequest(
+            approved_run_id="20260101T000000Z-aaaa", options=("--config", "smoke", "--workspace", "my place")
+        )
+        assert start_run(workspace, load_config("smoke"), request, Console(file=io.StringIO())) == 130
+        way_on = "run again with w2v2 approve 20260101T000000Z-aaaa --reason again --workspace 'my place'"
+        assert read_runs(workspace)[0].record.message == f"The run was stopped during HubPusher; {way_on}."
+
     def test_the_configuration_is_kept_whole(self, start, workspace, tmp_path):
         start(corpus=str(tmp_path / "nothing"))
         text = json.loads(RunDirectory(workspace.runs_dir / workspace.run_ids()[0]).record_file.read_text())
         assert text["config"]["train"]["steps"] == 4
         assert text["config"]["corpus"]["source"] == str(tmp_path / "nothing")
         assert text["pipeline"].startswith("smoke-nothing")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "word", "code"),
+    [
+        (None, None, 0),
+        ("ACCEPT", None, 0),
+        ("ACCEPT", "approve", 0),
+        ("ACCEPT", "reject", 4),
+        ("NEEDS_REVIEW", None, 5),
+        ("NEEDS_REVIEW", "approve", 0),
+        ("NEEDS_REVIEW", "reject", 4),
+        ("REJECT", None, 4),
+        ("REJECT", "approve", 4),
+    ],
+)
+def test_the_exit_code_follows_the_last_word(verdict, word, code):
+    decision = None if word is None else types.SimpleNamespace(decision=word)
+    assert exit_code_of(types.SimpleNamespace(verdict=verdict, decision=decision)) == code  # pyright: ignore[reportArgumentType]
+
+
+def test_a_run_whose_release_somebody_has_decided_about_ends_by_that_word_and_has_a_report_of_it(
+    workspace, judge, monkeypatch
+):
+    run_ = judge("20260101T000000Z-aaaa", "NEEDS_REVIEW")
+    judged = read_runs(workspace)[0].judged
+    assert judged is not None
+    record = DecisionRecord(
+        "approve", "Heard it.", "jane@host", "2026-01-01T00:00:00+00:00", run_.run_id, "NEEDS_REVIEW", "7" * 64,
+        run_.release_digest, "9" * 64,
+    )  # fmt: skip
+    create_decision(judged.decisions_place, 1, record)
+    directory = RunDirectory(workspace.runs_dir / run_.run_id)
+    screen = io.StringIO()
+    result = ProcessResult(0, {"ok": True}, None, None, 1.0, 1)
+    assert _conclude(workspace, directory, result, None, Console(file=screen, width=200)) == 0
+    assert directory.read().exit_code == 0
+    assert "<td>Heard it.</td>" in directory.report_file.read_text()
+    assert str(directory.report_file) in screen.getvalue()
+    assert "approved by jane@host" in screen.getvalue()

@@ -1,12 +1,14 @@
 """What an evaluator reads of ExampleValidator, and the form of a blessing."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.evaluation.blessing import bless, read_anomalies
+from components.artifacts import Evaluation
+from components.evaluation.blessing import GATE_SHA256, bless, read_anomalies, write_evaluation
 from components.evaluation.gate import Check, decision_of
 
 METRICS = {"model_digest": "5" * 64, "release_digest": "6" * 64}
@@ -58,3 +60,13 @@ def test_the_reasons_are_those_of_the_checks_that_decided():
     assert decision_of(checks, ("a/",)).reasons == ("Look.",)
     assert decision_of(checks[:2], ("a/",)).reasons == ("Good.",)
     assert decision_of([*checks, Check("d", "FAIL", "Bad.")], ("a/",)).reasons == ("Bad.",)
+
+
+def test_an_evaluation_says_what_its_gate_was(tmp_path):
+    evaluation = Evaluation()
+    evaluation.uri = str(tmp_path)
+    write_evaluation(evaluation, decision_of([Check("a", "PASS", "Good.")], ("a",)), METRICS, [], "<html>", {})
+    written = hashlib.sha256((tmp_path / "gate.json").read_bytes()).hexdigest()
+    assert evaluation.get_string_custom_property(GATE_SHA256) == written
+    assert evaluation.get_string_custom_property("verdict") == "ACCEPT"
+    assert evaluation.get_string_custom_property("release_digest") == "6" * 64

@@ -1,5 +1,6 @@
 """The decision about a pre-trained model, case by case."""
 
+import dataclasses
 import math
 
 import pytest
@@ -167,3 +168,13 @@ def test_the_very_same_model_is_not_compared():
 def test_impossible_settings_are_refused(cls, fields, message):
     with pytest.raises(ConfigurationError, match=message):
         cls(**fields)
+
+
+def test_what_passes_is_left_to_a_person_where_the_configuration_asks_for_one():
+    settings = dataclasses.replace(SETTINGS, require_approval=True)
+    decision = decide(measurements(), settings)
+    assert decision.verdict == "NEEDS_REVIEW"
+    assert decision.reasons == ("The configuration asks for a person's approval of every model.",)
+    assert outcomes(decision)["approval"] == "REVIEW"
+    assert decide(measurements(), dataclasses.replace(settings, max_contrastive_loss=1.0)).verdict == "REJECT"
+    assert "approval" not in outcomes(decide(measurements(), SETTINGS))

@@ -1,6 +1,7 @@
 """The decision, case by case."""
 
 import copy
+import dataclasses
 import math
 
 import pytest
@@ -184,6 +185,17 @@ def test_the_same_model_is_not_compared_with_itself():
     assert check(decision, "baseline").reason == (
         "There is nothing to compare: the latest blessed model is this very model."
     )
+
+
+def test_what_passes_is_left_to_a_person_where_the_configuration_asks_for_one():
+    settings = dataclasses.replace(SETTINGS, require_approval=True)
+    decision = decide(measurements(), settings)
+    assert decision.verdict == "NEEDS_REVIEW"
+    assert decision.reasons == ("The configuration asks for a person's approval of every model.",)
+    assert check(decision, "approval").verdict == "REVIEW"
+    rejected = decide(measurements(), dataclasses.replace(settings, max_wer=0.15))
+    assert rejected.verdict == "REJECT", "no person overrules a check that failed"
+    assert "approval" not in outcomes(decide(measurements(), SETTINGS))
 
 
 def test_a_first_run_follows_its_policy():

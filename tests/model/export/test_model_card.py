@@ -24,9 +24,9 @@ OTHER = {"wer": 0.31, "interval": UTTERANCES, "utterances": 9, "words": 80}
 
 @pytest.fixture
 def write(tmp_path):
-    def write(splits, checks=(), corpus="LibriSpeech", measured="6" * 64, judged="6" * 64):
+    def write(splits, checks=(), corpus="LibriSpeech", measured="6" * 64, judged="6" * 64, verdict="ACCEPT"):
         metrics = {"splits": splits, "corpus": {"root_name": corpus}, "release_digest": measured}
-        gate = {"verdict": "ACCEPT", "checks": list(checks), "release_digest": judged}
+        gate = {"verdict": verdict, "checks": list(checks), "release_digest": judged}
         (tmp_path / "metrics.json").write_text(json.dumps(metrics))
         (tmp_path / "gate.json").write_text(json.dumps(gate))
         return tmp_path
@@ -92,6 +92,12 @@ def test_the_page_tells_results_limits_and_origin(write):
         assert "| keras | 3.12.4 |" in page
     assert "hub.KerasLayer" in pages["saved_model"]
     assert "Transcriber(" in pages["onnx"]
+
+
+def test_what_waited_for_a_person_was_approved_by_one(write):
+    directory = write({"test-clean": CLEAN}, verdict="NEEDS_REVIEW")
+    page = model_card(RELEASE, "onnx", "one", read_evaluation(directory, RELEASE))
+    assert "The gate's verdict was NEEDS_REVIEW, and a person approved it:\n" in page
 
 
 def test_a_name_from_a_corpus_stays_in_its_place(write):
