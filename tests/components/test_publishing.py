@@ -79,7 +79,7 @@ def decisions(request, tmp_path):
     if getattr(request, "param", "local") == "local":
         return str(tmp_path / "decisions")
     request.getfixturevalue("bucket")
-    return "gs://speech/root/decisions"
+    return "gs://speech/place/decisions"
 
 
 @pytest.fixture

@@ -13,18 +13,18 @@ def test_the_blessing_is_that_of_the_evaluation_and_not_what_a_resolver_found():
     resolved = [artifact("Model", "old"), artifact("ModelBlessing", "of old")]
     evaluated = [artifact("Evaluation", "e", release_digest="6", model_digest="5"), artifact("ModelBlessing", "of new")]
     for outputs in ([resolved, evaluated], [evaluated, resolved]):
-        judged = find_judged(outputs, Path("/root"))
+        judged = find_judged(outputs, Path("/place"))
         assert judged is not None
         assert (judged.evaluation.uri, judged.blessing and judged.blessing.uri) == ("e", "of new")
         assert (judged.release_digest, judged.model_digest) == ("6", "5")
-        assert judged.decisions_place == "/root/decisions"
-    assert find_judged([resolved], Path("/root")) is None
+        assert judged.decisions_place == "/place/decisions"
+    assert find_judged([resolved], Path("/place")) is None
 
 
 def test_releases_are_the_same_by_their_digest_within_a_pipeline():
     one, two, three = (
         find_judged([[artifact("Evaluation", uri, release_digest=digest)]], Path(root))
-        for uri, digest, root in (("a", "6", "/root"), ("b", "6", "/root"), ("c", "6", "/other"))
+        for uri, digest, root in (("a", "6", "/place"), ("b", "6", "/place"), ("c", "6", "/other"))
     )
     assert one is not None
     assert two is not None
