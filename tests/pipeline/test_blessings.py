@@ -115,6 +115,6 @@ def test_what_a_blessing_points_to_may_lie_in_cloud_storage(workspace, judge, bu
     assert judged is not None
     record = DecisionRecord("reject", "", "", "", RUN, "", "7" * 64, judged.release_digest, "")
     publish_blessing(workspace.metadata_file, PIPELINE, judged, record, "gs://speech/place/decisions/6/0001.json")
-    assert [blob.name for blob in bucket.list_blobs()] == ["root/decisions/6/0001/NOT_BLESSED"]
+    assert [blob.name for blob in bucket.list_blobs()] == ["place/decisions/6/0001/NOT_BLESSED"]
     assert blessings()[-1]["decision_record"] == "gs://speech/place/decisions/6/0001.json"
     assert open_store().get_artifacts_by_uri("gs://speech/place/decisions/6/0001")[0].type == "ModelBlessing"
