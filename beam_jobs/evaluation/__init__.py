@@ -1,0 +1,25 @@
+"""What a released model makes of a test set, in every way in which it is run."""
+
+from beam_jobs.evaluation.heard import (
+    ALONE,
+    BATCHED,
+    CONSTANT,
+    ONNX,
+    PUBLISHED_PADDING_SAMPLES,
+    HeardBy,
+    HeardUtterance,
+    Sound,
+    Way,
+)
+
+__all__ = [
+    "ALONE",
+    "BATCHED",
+    "CONSTANT",
+    "ONNX",
+    "PUBLISHED_PADDING_SAMPLES",
+    "HeardBy",
+    "HeardUtterance",
+    "Sound",
+    "Way",
+]
