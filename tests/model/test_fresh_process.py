@@ -81,7 +81,9 @@ def test_a_worker_that_was_killed_may_be_tried_again(monkeypatch, tmp_path):
         fresh_process.run(module, [])
 
 
-@pytest.mark.parametrize(("parent", "code"), [(os.getpid(), 0), (1 + os.getpid(), -signal.SIGTERM)])
+@pytest.mark.parametrize(
+    ("parent", "code"), [(os.getpid(), 0), (1 + os.getpid(), -signal.SIGTERM)], ids=["there", "gone"]
+)
 def test_a_worker_whose_parent_has_gone_before_it_began_ends(monkeypatch, parent, code):
     monkeypatch.setenv("W2V2_PARENT_PROCESS", str(parent))
     begun = "from model.fresh_process import end_with_parent; end_with_parent()"
