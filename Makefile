@@ -38,8 +38,8 @@ setup: $(STAMP) ## Makes .venv with Python 3.10 and all that requirements.lock n
 run: $(STAMP) ## Runs the pipeline: recorded speech in, a gated and released recogniser out.
 	@.venv/bin/w2v2 run $(ARGS)
 
-test: $(STAMP) ## Runs the tests, but for the long end-to-end ones.
-	@.venv/bin/pytest $(ARGS)
+test: $(STAMP) ## Runs the tests, but for the long end-to-end ones, two files at a time; ARGS="-n 0" one after another.
+	@.venv/bin/pytest -n 2 --dist loadfile $(ARGS)
 
 e2e: $(STAMP) ## Runs the long end-to-end tests.
 	@.venv/bin/pytest -m e2e --timeout 2700 $(ARGS)

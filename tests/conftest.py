@@ -1,5 +1,6 @@
 """Options and fixtures for all tests."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,11 @@ def pytest_addoption(parser):
         type=Path,
         help="a directory with LibriSpeech/ and wer_librispeech/; runs the tests that need real data",
     )
+
+
+def pytest_sessionstart():
+    """Whoever runs the tests may have a terminal of any width; what is tested is the output without one."""
+    os.environ.pop("COLUMNS", None)
 
 
 def pytest_collection_modifyitems(config, items):
