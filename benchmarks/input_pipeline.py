@@ -152,9 +152,9 @@ def transform_graph(directory: Path, records: list[str]) -> Any:
 def read_ours(records: list[str], graph: Any) -> None:
     """Reads an epoch of batches as training does, the index of the shards included."""
     from model.config import Wav2Vec2Config
+    from model.record_index import read_index
     from model.training.batches import BatchReader
     from model.training.plan import BatchPlan, bucket_lengths
-    from model.training.record_index import read_index
 
     index = read_index(records, "training")
     learned = graph.learned(index.read(0))

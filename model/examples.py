@@ -141,6 +141,18 @@ def num_samples_of_head(head: bytes) -> int | None:
     Returns:
       The number of samples; None where something else stands in front, as another writer may have it.
     """
+    span = _audio_of_head(head)
+    return None if span is None else span[1] // 2
+
+
+def end_of_audio(head: bytes) -> int | None:
+    """Returns where the samples of a record end, by its first bytes, as `num_samples_of_head` takes and tells them."""
+    span = _audio_of_head(head)
+    return None if span is None else sum(span)
+
+
+def _audio_of_head(head: bytes) -> tuple[int, int] | None:
+    """Returns where the samples of a record begin, and how many bytes they have; None where it begins otherwise."""
     place = 0
     # The Features of an Example, and their first entry.
     for tag in (0x0A, 0x0A):
@@ -157,7 +169,7 @@ def num_samples_of_head(head: bytes) -> int | None:
         content_bytes, place = _after_length(head, place, tag)
         if not place:
             return None
-    return content_bytes // 2
+    return place, content_bytes
 
 
 def _after_length(head: bytes, place: int, tag: int) -> tuple[int, int]:
@@ -210,6 +222,26 @@ def decode(record: bytes) -> Utterance:
             f" {len(samples)}."
         )
     return Utterance(**text, sample_rate_hz=numbers["sample_rate_hz"], samples=samples)
+
+
+def decode_texts(after_audio: bytes) -> dict[str, str]:
+    """Returns the texts of a record, such as its transcript, by name, from what stands behind its samples.
+
+    Args:
+      after_audio: The bytes from `end_of_audio` on.
+
+    Raises:
+      DataError: they are no such part of an utterance record.
+    """
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError
+
+    try:
+        # What is left is a whole message, too: an Example's features are a list of entries.
+        features = tf.train.Features.FromString(after_audio).feature
+        return {name: _one(features, name, "bytes_list").decode() for name in _TEXT_FEATURES}
+    except (DecodeError, UnicodeDecodeError, ValueError) as error:
+        raise DataError(f"A record must be an utterance as ingest writes it: {error}.") from error
 
 
 def read_utterances(files: Iterable[str]) -> Iterator[Utterance]:

@@ -88,10 +88,10 @@ def settings(**changes):
 def make_data(directory, chosen, config=CONFIG, strategy=None):
     import tensorflow as tf
 
+    from model.record_index import read_index
     from model.training.batches import BatchReader
     from model.training.loop import TrainingData
     from model.training.plan import BatchPlan
-    from model.training.record_index import read_index
     from model.training.strategy import compiles, share_of
 
     strategy = strategy or tf.distribute.get_strategy()

@@ -286,7 +286,7 @@ def _index(patterns: Sequence[str], split: str) -> Any:
     """Returns where the records of a split are, and holds their number against what ingest promised."""
     import tensorflow as tf
 
-    from model.training.record_index import read_index
+    from model.record_index import read_index
 
     files = sorted(file for pattern in patterns for file in tf.io.gfile.glob(pattern))
     if not files:

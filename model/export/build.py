@@ -1,6 +1,7 @@
 """Builds a release from a model directory.
 
-    python -m model.export.build MODEL_DIRECTORY OUTPUT_DIRECTORY [--settings JSON] [--json]
+    python -m model.export.build MODEL_DIRECTORY OUTPUT_DIRECTORY [--settings JSON] [--formats NAME,…]
+      [--padding masked|unmasked] [--json]
 
 A process of its own makes the release digest a function of the model and of the versions: TensorFlow numbers the
 functions that a process has traced, and writes the numbers into the SavedModel.
@@ -15,7 +16,7 @@ import shutil
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from model import fresh_process
 from model.directory import read_manifest
@@ -26,6 +27,7 @@ from model.export.release import (
     RELEASE_FILE,
     SAVED_MODEL,
     TRAINING_FILE,
+    Format,
     Release,
     read_release,
 )
@@ -34,18 +36,27 @@ from model.settings import from_json, to_json
 from model.storage import disk_full_is_said, release_digest, sha256_of_files
 from model.version import __version__
 
+Padding = Literal["masked", "unmasked"]
+PADDINGS: tuple[Padding, ...] = ("masked", "unmasked")
+
 _DISTRIBUTIONS = ("tensorflow", "keras", "tf2onnx", "onnx")
 
 
 def build_release(
-    model_directory: str | os.PathLike[str], output_directory: str | os.PathLike[str], settings: ReleaseSettings
+    model_directory: str | os.PathLike[str],
+    output_directory: str | os.PathLike[str],
+    settings: ReleaseSettings,
+    formats: Sequence[Format] = FORMATS,
+    padding: Padding = "masked",
 ) -> Release:
-    """Exports a model in every format, in a fresh process.
+    """Exports a model, in a fresh process.
 
     Args:
       model_directory: What `model.directory.save_model` wrote.
       output_directory: Where `saved_model/`, `onnx/`, `checkpoint/` and, last, `RELEASE.json` are written.
       settings: Name, licence and so on.
+      formats: In which formats; what is published has all of them.
+      padding: As in `Wav2Vec2Base`; what is published is masked.
 
     Raises:
       CheckpointError: the model directory is not whole.
@@ -57,12 +68,25 @@ def build_release(
     read_manifest(Path(model_directory))
     fresh_process.run(
         __name__,
-        [str(Path(model_directory).resolve()), str(output), "--settings", to_json(settings), "--json"],
+        [
+            str(Path(model_directory).resolve()),
+            str(output),
+            f"--settings={to_json(settings)}",
+            f"--formats={','.join(formats)}",
+            f"--padding={padding}",
+            "--json",
+        ],
     )
     return read_release(output)
 
 
-def export_release(model_directory: str | Path, output_directory: str | Path, settings: ReleaseSettings) -> Release:
+def export_release(
+    model_directory: str | Path,
+    output_directory: str | Path,
+    settings: ReleaseSettings,
+    formats: Sequence[Format] = FORMATS,
+    padding: Padding = "masked",
+) -> Release:
     """Does the work of `build_release` in this process."""
     from model.directory import load_model
     from model.export.checkpoint import export_checkpoint
@@ -70,19 +94,22 @@ def export_release(model_directory: str | Path, output_directory: str | Path, se
     from model.export.saved_model import export_saved_model
 
     output = Path(output_directory)
-    loaded = load_model(model_directory)
+    loaded = load_model(model_directory, padding)
     with disk_full_is_said(output):
         output.mkdir(parents=True, exist_ok=True)
         (output / RELEASE_FILE).unlink(missing_ok=True)
         if (told := Path(model_directory) / TRAINING_FILE).is_file():
             shutil.copyfile(told, output / TRAINING_FILE)
         # The SavedModel first: what this process traces before it changes its bytes.
-        export_saved_model(loaded, output / SAVED_MODEL)
-        export_onnx(loaded, output / ONNX, settings.onnx_opset)
-        export_checkpoint(loaded, output / CHECKPOINT)
+        if SAVED_MODEL in formats:
+            export_saved_model(loaded, output / SAVED_MODEL)
+        if ONNX in formats:
+            export_onnx(loaded, output / ONNX, settings.onnx_opset)
+        if CHECKPOINT in formats:
+            export_checkpoint(loaded, output / CHECKPOINT)
         files = {
             f"{format_}/{path}": sha256
-            for format_ in FORMATS
+            for format_ in formats
             for path, sha256 in sha256_of_files(output / format_).items()
         }
         release = Release(
@@ -108,12 +135,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("model_directory")
     parser.add_argument("output_directory")
     parser.add_argument("--settings", default="{}", help="JSON of ReleaseSettings")
+    parser.add_argument("--formats", default=",".join(FORMATS), help="names, parted by commas")
+    parser.add_argument("--padding", choices=PADDINGS, default="masked", help="whether padding counts as sound")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args(argv)
 
     def work() -> dict[str, Any]:
         settings = from_json(ReleaseSettings, arguments.settings)
-        release = export_release(arguments.model_directory, arguments.output_directory, settings)
+        release = export_release(
+            arguments.model_directory,
+            arguments.output_directory,
+            settings,
+            arguments.formats.split(","),
+            arguments.padding,
+        )
         return {"release_digest": release.release_digest, "model_digest": release.model_digest}
 
     return fresh_process.report(work, None if arguments.json else lambda result: result["release_digest"])

@@ -137,15 +137,15 @@ def read_evaluation(directory: str | Path, release: Release) -> EvaluationSummar
 
 
 def _split(name: str, value: dict[str, Any]) -> SplitResult:
-    interval = value.get("interval") or {}
+    words, interval = value["words"], value.get("interval") or {}
     return SplitResult(
         name=name,
-        wer=float(value["wer"]),
+        wer=float(words["wer"]),
         low=interval.get("low"),
         high=interval.get("high"),
         unit=str(interval.get("unit", "")),
-        utterances=int(value["utterances"]),
-        words=int(value["words"]),
+        utterances=int(words["utterances"]),
+        words=int(words["words"]),
         speakers=value.get("speakers"),
     )
 

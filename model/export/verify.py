@@ -82,7 +82,7 @@ def verify(format_: Format, directory: str | Path, probes_path: str | Path) -> d
         raise ReleaseError(f"A copy of a release must be a directory; {directory} is none.")
     probes = _read_probes(probes_path, format_)
     is_backbone = probes.kind == "hidden_states"
-    open_model = {"saved_model": _open_saved_model, "onnx": _open_onnx, "checkpoint": _open_checkpoint}[format_]
+    open_model = {"saved_model": _open_saved_model, "onnx": _open_onnx, "checkpoint": open_checkpoint}[format_]
     model = open_model(directory, is_backbone)
     what = probes.kind.replace("_", " ")
     largest = 0.0
@@ -201,8 +201,16 @@ def _open_onnx(directory: str | Path, is_backbone: bool) -> Model:
     return run
 
 
-def _open_checkpoint(directory: str | Path, is_backbone: bool) -> Model:
-    """Converts the copy as a person would, so that what is compared is what training would start from."""
+def open_checkpoint(directory: str | Path, is_backbone: bool) -> Model:
+    """Converts a checkpoint as a person would, so that what is compared is what training would start from.
+
+    Args:
+      directory: The checkpoint in the published layout.
+      is_backbone: Whether the model has no CTC head.
+
+    Raises:
+      ReleaseError: it cannot be loaded, or has another head.
+    """
     from model.audio import normalise
     from model.checkpoint import convert_checkpoint
     from model.directory import load_model

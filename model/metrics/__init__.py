@@ -20,12 +20,13 @@ from model.metrics.non_inferiority import NonInferiority, judge_non_inferiority
 from model.metrics.normaliser import NORMALISERS, TextNormaliser, get_normaliser
 from model.metrics.scores import Comparison, Frequent, Score, ScoredUtterance, SliceScore, SystemScore
 from model.metrics.scoring import ScoringSettings, score
-from model.metrics.slices import SliceSettings, slice_keys
+from model.metrics.slices import UNKNOWN, SliceSettings, slice_keys
 from model.metrics.transcript import Transcript
 
 __all__ = [
     "MIN_BLOCKS",
     "NORMALISERS",
+    "UNKNOWN",
     "AlignedWord",
     "Bootstrap",
     "Comparison",

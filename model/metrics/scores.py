@@ -185,7 +185,8 @@ class Score:
       seconds: Of all utterances; None where one is not known.
       system: The sums over all utterances.
       slices: Every slice, ordered by kind and value.
-      worst_slice: The one with the highest WER among those with enough words; None where none has.
+      worst_slice: The one with the highest WER among those that have enough words and are not the whole test set; None
+        where there is none.
       confusions: The most frequent pairs of words.
       deletions: The words that are left out most often.
       insertions: The words that are added most often.

@@ -106,7 +106,9 @@ def score(
     speakers = np.array([one.speaker if speakers_known else "" for one in known])
     intervals = _Intervals(Bootstrap(chosen.resamples, chosen.seed), speakers, system, other)
     slices = tuple(intervals.of_slice(kind, value, indices) for kind, value, indices in members(keys))
-    large = [one for one in slices if one.words.reference >= chosen.slices.min_words]
+    # What holds every utterance is no part of the test set.
+    parts = [one for one in slices if one.words.utterances < len(known)]
+    large = [one for one in parts if one.words.reference >= chosen.slices.min_words]
     everything = list(range(len(known)))
     whole = intervals.of_slice("", "", everything)
     seconds = [one.seconds for one in known]

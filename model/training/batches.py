@@ -14,10 +14,10 @@ import tensorflow as tf
 from model.config import Wav2Vec2Config
 from model.errors import DataError, W2v2Error
 from model.normalisation import normalise_waveforms
+from model.record_index import RecordIndex
 from model.training.masks import span_masks
 from model.training.negatives import sample_negatives
 from model.training.plan import BatchPlan, PlannedBatch
-from model.training.record_index import RecordIndex
 
 # Batches that are read while others are computed, and threads that read: Cloud Storage is slow, but for many at once.
 _READ_AHEAD_BATCHES = 4

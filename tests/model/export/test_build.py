@@ -1,10 +1,12 @@
 """Building a release: what it holds, and that its digest is a function of the model."""
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from model.errors import CheckpointError, ConfigurationError
 from model.export.build import build_release
-from model.export.release import read_release
+from model.export.release import read_release, read_whole_release
 from model.export.settings import ReleaseSettings
 from model.storage import sha256_of_files
 
@@ -33,6 +35,27 @@ def test_the_same_model_gives_the_same_digest(release, model_directories, tmp_pa
     again = build_release(model_directories["layer_pre_norm"], tmp_path / "again", ReleaseSettings(name="other"))
     assert again.files == read_release(release).files
     assert again.release_digest == read_release(release).release_digest
+
+
+def test_formats_and_padding_are_chosen(model_directories, tmp_path):
+    """In which padding counts as sound, so that a padded utterance gets other logits."""
+    found = {}
+    samples = np.concatenate([0.1 * np.random.default_rng(3).standard_normal(4_000), np.zeros(3_000)])
+    waveform = tf.constant(samples[np.newaxis], tf.float32)
+    for padding in ("masked", "unmasked"):
+        made = build_release(
+            model_directories["group_post_norm"], tmp_path / padding, ReleaseSettings(), ("saved_model",), padding
+        )
+        assert {path.split("/")[0] for path in made.files} == {"saved_model"}
+        assert read_whole_release(tmp_path / padding) == made
+        transcribe = tf.saved_model.load(str(tmp_path / padding / "saved_model")).signatures["transcribe"]
+        outputs = transcribe(waveform=waveform, num_samples=tf.constant([4_000]))
+        alone = transcribe(waveform=waveform[:, :4_000], num_samples=tf.constant([4_000]))
+        assert outputs["num_frames"] == alone["num_frames"]
+        frames = int(alone["num_frames"][0])
+        found[padding] = np.abs(outputs["logits"][0, :frames] - alone["logits"][0]).max()
+    assert found["masked"] < 1e-4
+    assert found["unmasked"] > 0.01
 
 
 def test_a_model_directory_that_is_not_whole_is_refused(tmp_path):

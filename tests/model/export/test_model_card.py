@@ -18,8 +18,9 @@ RELEASE = Release(
 )  # fmt: skip
 SPEAKERS = {"low": 0.03, "high": 0.041, "unit": "speaker"}
 UTTERANCES = {"low": 0.2, "high": 0.4, "unit": "utterance"}
-CLEAN = {"wer": 0.03456, "interval": SPEAKERS, "utterances": 2620, "words": 52576, "speakers": 40}
-OTHER = {"wer": 0.31, "interval": UTTERANCES, "utterances": 9, "words": 80}
+WORDS = {"wer": 0.03456, "utterances": 2620, "words": 52576}
+CLEAN = {"words": WORDS, "interval": SPEAKERS, "speakers": 40}
+OTHER = {"words": {"wer": 0.31, "utterances": 9, "words": 80}, "interval": UTTERANCES}
 
 
 @pytest.fixture
@@ -121,7 +122,11 @@ def test_a_split_without_an_interval_says_so(write):
     ("splits", "others", "message"),
     [
         ({}, {}, r"metrics\.json must hold the WER of at least one test split"),
-        ({"test": {**CLEAN, "wer": float("nan")}}, {}, r"metrics\.json must hold the WER of at least one test split"),
+        (
+            {"test": {"words": {**WORDS, "wer": float("nan")}}},
+            {},
+            r"metrics\.json must hold the WER of at least one test split",
+        ),
         ({"test": {"utterances": 1}}, {}, r"must be a whole evaluation, with metrics\.json and gate\.json: KeyError"),
         ({"test": CLEAN}, {"measured": "8" * 64}, "must be of the release 6{64}, and is of 8{64}; run"),
         ({"test": CLEAN}, {"judged": "9" * 64}, "must be of the release 6{64}, and is of 9{64}; run"),

@@ -77,7 +77,8 @@ def judge(tmp_path):
         if directory.exists():
             return directory
         directory.mkdir()
-        split = {"wer": 0.25, "interval": {"low": 0.2, "high": 0.3, "unit": "speaker"}, "utterances": 10, "words": 100}
+        words = {"wer": 0.25, "utterances": 10, "words": 100}
+        split = {"words": words, "interval": {"low": 0.2, "high": 0.3, "unit": "speaker"}}
         metrics = {"release_digest": digest, "corpus": {"root_name": "corpus"}, "splits": {"test-clean": split}}
         (directory / "metrics.json").write_text(json.dumps(metrics))
         (directory / "gate.json").write_text(json.dumps({"release_digest": digest, "verdict": "ACCEPT", "checks": []}))

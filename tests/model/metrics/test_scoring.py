@@ -1,6 +1,7 @@
 """The whole document: a case by hand, what must be refused, and real systems."""
 
 import csv
+import dataclasses
 import json
 import math
 import random
@@ -77,6 +78,17 @@ def test_slices_by_hand():
     assert worst is not None
     assert (worst.name, worst.words.rate) == ("subset=other", 2.0)
     assert score(REFERENCES, HEARD).worst_slice is None
+
+
+def test_what_holds_every_utterance_is_not_the_worst_slice():
+    settings = ScoringSettings(resamples=200, slices=SliceSettings(min_words=1))
+    everybody = [dataclasses.replace(one, subset="test", gender="F", seconds=None) for one in REFERENCES]
+    found = score(everybody, HEARD, settings=settings)
+    assert {one.name for one in found.slices} == {"subset=test", "speaker=s1", "speaker=s2", "gender=F"}
+    assert found.worst_slice is not None
+    assert found.worst_slice.name == "speaker=s2"
+    alone = [dataclasses.replace(one, speaker=None) for one in everybody]
+    assert score(alone, HEARD, settings=settings).worst_slice is None
 
 
 def test_rows_by_hand():

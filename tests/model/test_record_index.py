@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from model.errors import DataError
 from model.examples import Utterance, decode, encode
-from model.training.record_index import read_at, read_index
+from model.record_index import read_at, read_index, read_record
 
 
 def utterance(number, samples):
@@ -35,6 +35,8 @@ def test_every_record_is_found_with_its_length(tmp_path, lengths):
     index = read_index(files, "training")
     assert index.num_samples.tolist() == lengths
     assert [index.read(number) for number in range(len(index))] == records
+    first = index.files[index.file_numbers[0]]
+    assert read_record(first, int(index.offsets[0]), int(index.sizes[0])) == records[0]
     assert [decode(index.read(number)).utterance_id for number in range(len(index))] == [
         f"u-{number}" for number in range(len(records))
     ]

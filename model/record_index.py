@@ -52,15 +52,7 @@ class RecordIndex:
           DataError: the file is gone, shorter than it was, or the record is not what its checksum says.
         """
         file = self.files[self.file_numbers[number]]
-        offset, size = int(self.offsets[number]), int(self.sizes[number])
-        content = read_at(file, offset, size + FOOTER_BYTES)
-        record = memoryview(content)[:size]
-        if len(content) != size + FOOTER_BYTES or struct.pack("<I", masked_crc32c([record])) != content[size:]:
-            raise DataError(
-                f"{file} must hold a whole record at byte {offset}, and that one is damaged (its checksum is another"
-                f" one); {_MEND}."
-            )
-        return bytes(record)
+        return read_record(file, int(self.offsets[number]), int(self.sizes[number]))
 
 
 def read_index(files: Sequence[str], split: str) -> RecordIndex:
@@ -97,19 +89,44 @@ def read_index(files: Sequence[str], split: str) -> RecordIndex:
     )
 
 
+def read_record(file: str, offset: int, size: int) -> bytes:
+    """Reads one record, of which an index has told where it lies.
+
+    Args:
+      file: Path, local or of any file system that TensorFlow knows.
+      offset: Where the record begins, behind its header.
+      size: Its bytes.
+
+    Raises:
+      DataError: the file is gone, shorter than it was, or the record is not what its checksum says.
+    """
+    content = read_at(file, offset, size + FOOTER_BYTES)
+    record = memoryview(content)[:size]
+    if len(content) != size + FOOTER_BYTES or struct.pack("<I", masked_crc32c([record])) != content[size:]:
+        raise DataError(
+            f"{file} must hold a whole record at byte {offset}, and that one is damaged (its checksum is another"
+            f" one); {_MEND}."
+        )
+    return bytes(record)
+
+
 def read_at(file: str, offset: int, size: int) -> bytes:
     """Reads bytes of a file, local or remote; fewer where it ends before.
 
     Raises:
       DataError: the file cannot be read.
     """
-    with _opened(file) as read:
+    with opened(file) as read:
         return read(offset, size)
 
 
 @contextlib.contextmanager
-def _opened(file: str) -> Iterator[Callable[[int, int], bytes]]:
-    """Gives a function that reads bytes from an offset on, as many as there are of those asked for."""
+def opened(file: str) -> Iterator[Callable[[int, int], bytes]]:
+    """Gives a function that reads bytes from an offset on, as many as there are of those asked for.
+
+    Raises:
+      DataError: the file cannot be read.
+    """
     import tensorflow as tf
 
     try:
@@ -134,7 +151,7 @@ def _opened(file: str) -> Iterator[Callable[[int, int], bytes]]:
 
 def _scan(file: str) -> tuple[list[int], list[int], list[int], bytes]:
     """Returns offsets, sizes and samples of the records of a file, and their checksums joined."""
-    with _opened(file) as read:
+    with opened(file) as read:
         return _scan_with(file, read)
 
 

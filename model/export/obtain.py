@@ -1,0 +1,123 @@
+"""From whatever a person names as a model to the files that are evaluated: released ones, or those of a new export."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from model.directory import MANIFEST_FILE, read_manifest
+from model.errors import UsageError
+from model.export.build import Padding, build_release
+from model.export.release import CHECKPOINT, RELEASE_FILE, SAVED_MODEL, check_files, read_release
+from model.export.settings import ReleaseSettings
+from model.pretrained import TINY
+
+_TINY = "tiny"
+_LATEST_FILE = "latest"
+
+
+@dataclasses.dataclass(frozen=True)
+class ObtainedRelease:
+    """A SavedModel that can be evaluated.
+
+    Attributes:
+      directory: Of the release, or of the published version.
+      source: What was named.
+      kind: What that was.
+      model_digest: Of the model.
+      release_digest: Of the files, where they are released ones; empty where they were exported for this.
+    """
+
+    directory: Path
+    source: str
+    kind: str
+    model_digest: str
+    release_digest: str = ""
+
+
+def obtain_release(
+    source: str, place: Path, padding: Padding = "masked", language: str | None = None
+) -> ObtainedRelease:
+    """Finds the SavedModel of a model, or exports one.
+
+    A released SavedModel is taken as it is. Where padding is to count as sound, as no release has it, the release's
+    checkpoint is exported anew; a model directory, and a published checkpoint, which is converted first, are exported
+    in any case.
+
+    Args:
+      source: A release, a published version of it or a folder of versions; a model directory; or a published
+        checkpoint: `tiny`, a directory, a file of weights, or `hf://owner/name[@revision]`.
+      place: A directory for this model alone, which gets what has to be made; what was converted there is not
+        converted again.
+      padding: As in `Wav2Vec2Base`.
+      language: Of an MMS checkpoint.
+
+    Raises:
+      UsageError: there is no such model, or a release without the format that is needed.
+      CheckpointError: the model or the checkpoint is not whole, does not fit, or has no CTC head.
+      ReleaseError: a file of the release is not what was exported.
+      TryAgainError: the Hub does not answer.
+      DiskFullError: there is no room left on the file system.
+    """
+    directory = _version_of(Path(source).expanduser()) if "://" not in source else None
+    if directory is not None and (directory / RELEASE_FILE).is_file():
+        release = read_release(directory)
+        if release.head != "ctc":
+            raise UsageError(
+                f"A model to evaluate must write text, and {source} is a backbone without a CTC head; fine-tune it"
+                f" first with: w2v2 run --checkpoint {source}"
+            )
+        wanted = SAVED_MODEL if padding == "masked" and release.format != CHECKPOINT else CHECKPOINT
+        found = directory / wanted if release.format is None else _neighbour(directory, release.format, wanted)
+        if not found.is_dir():
+            raise UsageError(
+                f"The release {source} must have its {wanted} at {found}, and has none; name a directory that has, or"
+                " the checkpoint that it was made from."
+            )
+        check_files(found, release, wanted, hashes=True)
+        if wanted == SAVED_MODEL:
+            whole = directory if release.format is None else found
+            return ObtainedRelease(whole, source, "release", release.model_digest, release.release_digest)
+        return _exported(_converted(str(found), place, language), source, "release", place, padding)
+    if directory is not None and (directory / MANIFEST_FILE).is_file():
+        return _exported(directory, source, "model directory", place, padding)
+    checkpoint = str(TINY) if source == _TINY else source
+    return _exported(_converted(checkpoint, place, language), source, "checkpoint", place, padding)
+
+
+def _version_of(directory: Path) -> Path:
+    """Returns the newest version, where a folder of versions is named, or a folder of formats with versions."""
+    for folder in (directory, directory / SAVED_MODEL, directory / CHECKPOINT):
+        pointer = folder / _LATEST_FILE
+        if pointer.is_file() and not (directory / RELEASE_FILE).is_file():
+            version = folder / pointer.read_text(encoding="utf-8").strip()
+            if (version / RELEASE_FILE).is_file():
+                return version
+    return directory
+
+
+def _neighbour(version: Path, format_: str, wanted: str) -> Path:
+    """Returns the same version in another format: `<name>/<format>/<version>`."""
+    resolved = version.resolve()
+    return resolved if format_ == wanted else resolved.parents[1] / wanted / resolved.name
+
+
+def _converted(checkpoint: str, place: Path, language: str | None) -> Path:
+    from model.checkpoint import convert_checkpoint
+
+    directory = place / "model"
+    if not (directory / MANIFEST_FILE).is_file():
+        convert_checkpoint(checkpoint, directory, language)
+    return directory
+
+
+def _exported(model_directory: Path, source: str, kind: str, place: Path, padding: Padding) -> ObtainedRelease:
+    manifest = read_manifest(model_directory)
+    if manifest.get("head", "ctc") != "ctc":
+        raise UsageError(
+            f"A model to evaluate must write text, and {source} has no CTC head; fine-tune it first with: w2v2 run"
+            f" --checkpoint {source}"
+        )
+    directory = place / f"release-{padding}"
+    release = build_release(model_directory, directory, ReleaseSettings(), (SAVED_MODEL,), padding)
+    return ObtainedRelease(directory, source, kind, release.model_digest)
