@@ -69,7 +69,11 @@ def require_reachable(flags: Sequence[str], reached: Sequence[str]) -> None:
 
 
 def run(
-    pipeline: beam.Pipeline, job_name: str, reached: Sequence[str], watch: Callable[[dict[str, int]], None]
+    pipeline: beam.Pipeline,
+    job_name: str,
+    reached: Sequence[str],
+    watch: Callable[[dict[str, int]], None],
+    worker_needs: Sequence[str] = (),
 ) -> None:
     """Runs a pipeline to its end.
 
@@ -79,6 +83,8 @@ def run(
       reached: Places that the workers read and write.
       watch: Is called now and then with the counters of a job on Dataflow, by name; workers of this machine tell
         themselves how far they are.
+      worker_needs: Packages that workers on other machines need besides those that every job needs; they get the
+        versions of this machine.
 
     Raises:
       W2v2Error: as a worker has raised it, or: Dataflow's workers cannot reach a place, or the job failed there.
@@ -93,7 +99,10 @@ def run(
     cloud.job_name = cloud.job_name or job_name
     with tempfile.TemporaryDirectory(prefix="w2v2-") as directory:
         if setup.sdk_location != _IN_CONTAINER:
-            setup.extra_packages = [*(setup.extra_packages or ()), str(write_worker_package(Path(directory)))]
+            setup.extra_packages = [
+                *(setup.extra_packages or ()),
+                str(write_worker_package(Path(directory), worker_needs)),
+            ]
         dataflow.run(pipeline, watch)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import itertools
 import json
 import os
@@ -24,6 +25,7 @@ from model.storage import create_file, json_text, open_at_once, replacing, requi
 
 _SEPARATOR = "://"
 _MISSING = "missing"
+_CHUNK_BYTES = 1 << 20
 
 
 class Entry(NamedTuple):
@@ -212,6 +214,33 @@ def open_stream(place: str) -> BinaryIO:
     return cloud_storage.open_stream(place) if is_remote(place) else Path(place).open("rb")
 
 
+@contextlib.contextmanager
+def here(place: str, scratch_dir: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives a file of this machine with the content of a file: itself, or a copy that is gone after the block.
+
+    Args:
+      place: A path, or an address in Cloud Storage.
+      scratch_dir: Where the copy is.
+    """
+    if not is_remote(place):
+        yield Path(place)
+        return
+    Path(scratch_dir).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="copy-", dir=scratch_dir) as directory:
+        copy = Path(directory) / name_of(place)
+        _copy((place, str(copy)))
+        yield copy
+
+
+def sha256_of(place: str) -> str:
+    """Returns the sha256 (hex) of a file, reading it in pieces."""
+    digest = hashlib.sha256()
+    with open_stream(place) as stream:
+        while piece := stream.read(_CHUNK_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
 def write_bytes(place: str, content: bytes) -> None:
     """Writes a file, all of it or nothing."""
     if is_remote(place):
@@ -284,9 +313,19 @@ def move_tree(source: str, target: str) -> None:
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         shutil.move(source, target)
         return
-    moved = [(join(source, entry.path), join(target, entry.path)) for entry in list_tree(source)]
-    cloud_storage.each(_copy, moved)
+    copy_tree(source, target)
     remove_tree(source)
+
+
+def copy_tree(source: str, target: str) -> None:
+    """Copies a directory to a new place, of which one at least is in Cloud Storage."""
+    copied = [(join(source, entry.path), join(target, entry.path)) for entry in list_tree(source)]
+    cloud_storage.each(_copy, copied)
+
+
+def copy_file(source: str, target: str) -> None:
+    """Copies a file to a new place."""
+    _copy((source, target))
 
 
 def _copy(old_and_new: tuple[str, str]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+from collections.abc import Sequence
 from pathlib import Path
-from zipfile import ZipInfo
+from zipfile import ZIP_DEFLATED, ZipInfo
 
 from wheel.wheelfile import WheelFile
 
@@ -23,13 +24,14 @@ _SAME_VERSION = ("miniaudio", "soundfile", "soxr")
 _ANY_VERSION = ("numpy", "protobuf", "google-crc32c", "google-cloud-storage")
 
 
-def write_worker_package(directory: Path) -> Path:
+def write_worker_package(directory: Path, needs: Sequence[str] = ()) -> Path:
     """Writes a wheel with the packages `beam_jobs` and `model`, and what they need to read sound and write records.
 
     Its version ends in a hash of its content, so that a worker never takes it for another one that it has.
 
     Args:
       directory: Where to write it.
+      needs: Packages that the job needs besides, in the versions of this machine.
 
     Returns:
       The path of the wheel; equal code gives equal bytes.
@@ -45,14 +47,16 @@ def write_worker_package(directory: Path) -> Path:
     digest = hashlib.sha256()
     for name, data in sorted(content.items()):
         digest.update(f"{name}\0{len(data)}\0".encode() + data)
+    digest.update("\0".join(needs).encode())
     version = f"{__version__}+{digest.hexdigest()[:12]}"
-    needs = [f"{name}=={importlib.metadata.version(name)}" for name in _SAME_VERSION] + list(_ANY_VERSION)
+    required = [f"{name}=={importlib.metadata.version(name)}" for name in (*_SAME_VERSION, *needs)]
+    required += _ANY_VERSION
     metadata = [
         "Metadata-Version: 2.1",
         f"Name: {_NAME.replace('_', '-')}",
         f"Version: {version}",
         "Summary: What workers run of wav2vec2-tfx.",
-        *(f"Requires-Dist: {need}" for need in needs),
+        *(f"Requires-Dist: {need}" for need in required),
     ]
     about = ["Wheel-Version: 1.0", "Generator: wav2vec2-tfx", "Root-Is-Purelib: true", "Tag: py3-none-any"]
     path = directory / f"{_NAME}-{version}-py3-none-any.whl"
@@ -61,5 +65,5 @@ def write_worker_package(directory: Path) -> Path:
         content[f"{wheel.dist_info_path}/WHEEL"] = "\n".join([*about, ""]).encode()
         for name, data in content.items():
             # A name without a time of its own gets that of 1980: equal code, equal bytes.
-            wheel.writestr(ZipInfo(name), data)
+            wheel.writestr(ZipInfo(name), data, ZIP_DEFLATED)
     return path

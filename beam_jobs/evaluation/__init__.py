@@ -3,7 +3,9 @@
 from beam_jobs.evaluation.heard import (
     ALONE,
     BATCHED,
+    BEAM_SEARCH,
     CONSTANT,
+    LEAST_PADDING_SAMPLES,
     ONNX,
     PUBLISHED_PADDING_SAMPLES,
     HeardBy,
@@ -15,7 +17,9 @@ from beam_jobs.evaluation.heard import (
 __all__ = [
     "ALONE",
     "BATCHED",
+    "BEAM_SEARCH",
     "CONSTANT",
+    "LEAST_PADDING_SAMPLES",
     "ONNX",
     "PUBLISHED_PADDING_SAMPLES",
     "HeardBy",

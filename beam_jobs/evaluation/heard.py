@@ -13,6 +13,9 @@ from model.settings import require
 PUBLISHED_PADDING_SAMPLES = 246_000
 """To so many samples the project that this one succeeds padded every utterance."""
 
+LEAST_PADDING_SAMPLES = 400
+"""What the feature encoder of the published checkpoints needs for one frame; a constant length has as many at least."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Way:
@@ -42,6 +45,7 @@ BATCHED = Way("batched")
 ALONE = Way("alone", alone=True)
 CONSTANT = Way("constant", alone=True, pad_to_samples=PUBLISHED_PADDING_SAMPLES)
 ONNX = Way("onnx", kind="onnx", alone=True)
+BEAM_SEARCH = Way("beam_search", decoder="beam_search")
 
 
 @dataclasses.dataclass(frozen=True)

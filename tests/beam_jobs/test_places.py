@@ -1,6 +1,7 @@
 """Places: a directory of this machine and one in Cloud Storage behave alike."""
 
 import concurrent.futures
+import hashlib
 import time
 
 import pytest
@@ -104,6 +105,17 @@ def test_a_stamp_changes_with_its_file(root):
     assert (before[0], before[2]) == (after[0], "missing")
     assert before[1] != after[1]
     assert after[1].startswith("2\0")
+
+
+def test_a_file_is_brought_here_for_a_moment(root, tmp_path):
+    place = places.join(root, "words.arpa")
+    places.write_bytes(place, b"content")
+    with places.here(place, tmp_path / "scratch") as file:
+        assert (file.name, file.read_bytes()) == ("words.arpa", b"content")
+        assert (str(file) == place) == (not places.is_remote(root))
+    assert places.is_file(place)
+    assert not list(tmp_path.glob("scratch/*"))
+    assert places.sha256_of(place) == hashlib.sha256(b"content").hexdigest()
 
 
 def test_an_output_must_be_new_or_an_earlier_one(root):

@@ -26,7 +26,7 @@ def test_it_holds_the_jobs_and_no_weights(tmp_path):
         assert all(wheel.read(name) is not None for name in names), "each file has the hash that the record names"
     assert {"beam_jobs/librispeech/shards.py", "beam_jobs/librispeech/page.css", "model/audio.py"} <= set(names)
     assert not [name for name in names if name.startswith("model/pretrained/") or "__pycache__" in name]
-    assert path.stat().st_size < 1_000_000
+    assert path.stat().st_size < 500_000
     assert metadata["Name"] == "w2v2-workers"
     needs = metadata.get_all("Requires-Dist")
     assert needs is not None
@@ -36,6 +36,16 @@ def test_it_holds_the_jobs_and_no_weights(tmp_path):
 
     same = {"miniaudio": miniaudio, "soundfile": soundfile, "soxr": soxr}
     assert needs[:3] == [f"{name}=={module.__version__}" for name, module in same.items()]
+
+
+def test_a_job_names_what_it_needs_besides(tmp_path):
+    import onnxruntime
+
+    path = write_worker_package(tmp_path, ("onnxruntime",))
+    with WheelFile(path) as wheel:
+        metadata = email.message_from_bytes(wheel.read(f"{wheel.dist_info_path}/METADATA"))
+    assert f"onnxruntime=={onnxruntime.__version__}" in (metadata.get_all("Requires-Dist") or [])
+    assert write_worker_package(tmp_path).name != path.name, "a worker that has the one must not take it for the other"
 
 
 def test_its_code_runs_without_this_project(tmp_path):
