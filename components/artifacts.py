@@ -10,9 +10,11 @@ class Evaluation(artifact.Artifact):
 
         <uri>/
           metrics.json      error counts and rates, or contrastive loss and use of the codes, by split; parity of the
-                            exports, digests
-          utterances.jsonl  a line for each utterance: id, split, speaker, gender, and its text and errors, or its loss
+                            exports, digests; of a recogniser also each way of running it, speed, sizes and leakage
+          utterances.jsonl  a line for each utterance: id, split, speaker, gender, and its text in each way and its
+                            errors, or its loss
           gate.json         the verdict, and every check with threshold, measured value, interval and reason
+          gate.junit.xml    the same as JUnit XML, for CI: a test case for each check
           report.html       all of it for people to read, in one file
           probes.npz        a few utterances with what the evaluated files made of them, for the pushers
 

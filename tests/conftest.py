@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.chromium import Chromium
+
 pytest_plugins = ["tests.fake_dataflow", "tests.fake_hub", "tests.fake_storage"]
 
 
@@ -16,6 +18,7 @@ def pytest_addoption(parser):
         type=Path,
         help="a directory with LibriSpeech/ and wer_librispeech/; runs the tests that need real data",
     )
+    parser.addoption("--browser", type=Path, help="a Chromium or Chrome; runs the tests that open pages in a browser")
 
 
 def pytest_sessionstart():
@@ -24,11 +27,12 @@ def pytest_sessionstart():
 
 
 def pytest_collection_modifyitems(config, items):
-    """Tests marked `real_data` are left out unless they are asked for, and then they must run."""
-    if config.getoption("--real-data") is None:
-        left_out = [item for item in items if item.get_closest_marker("real_data")]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker("real_data")]
+    """Tests marked `real_data` or `browser` are left out unless they are asked for, and then they must run."""
+    for mark in ("real_data", "browser"):
+        if config.getoption(f"--{mark.replace('_', '-')}") is None:
+            left_out = [item for item in items if item.get_closest_marker(mark)]
+            config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if not item.get_closest_marker(mark)]
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +42,13 @@ def real_data(request):
     for name in ("LibriSpeech", "wer_librispeech"):
         assert (directory / name).is_dir(), f"--real-data must hold {name}; {directory} does not"
     return directory
+
+
+@pytest.fixture
+def browser(request, tmp_path):
+    """A headless browser; where it does not start, the test fails."""
+    with Chromium(request.config.getoption("--browser"), tmp_path / "profile") as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
-"""What an evaluator reads of ExampleValidator, and what it writes: the files of an evaluation, and the blessing."""
+"""What an evaluator reads, and what it writes: the files of an evaluation, and the blessing."""
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from collections.abc import Iterable, Mapping
@@ -13,14 +14,82 @@ from tfx import types
 from tfx.components.evaluator import constants
 from tfx.types import artifact_utils
 
+from components.evaluation.files import write_files, write_text
 from components.evaluation.gate import Decision
 from model.export.release import TRAINING_FILE
-from model.storage import read_json, replacing, sha256_of_file, write_json
+from model.storage import read_json, replacing, sha256_of_file
 
 # The custom property of an Evaluation with the sha256 of its `gate.json`.
 GATE_SHA256 = "gate_sha256"
 
 _ANOMALIES_FILE = "SchemaDiff.pb"
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """What an evaluator is given.
+
+    Attributes:
+      examples: With `dataset_info.json` at its root.
+      release: What is judged.
+      baseline: The latest blessed release; None where no model was blessed yet.
+      anomalies: Those that ExampleValidator found, by split; None where they cannot be read.
+    """
+
+    examples: types.Artifact
+    release: types.Artifact
+    baseline: types.Artifact | None
+    anomalies: dict[str, list[str]] | None
+
+    @classmethod
+    def of(cls, input_dict: Mapping[str, list[types.Artifact]]) -> Inputs:
+        """Reads the inputs that `EvaluatorSpec` names."""
+        baselines = input_dict.get("baseline_model") or []
+        return cls(
+            examples=artifact_utils.get_single_instance(input_dict["examples"]),
+            release=artifact_utils.get_single_instance(input_dict["model"]),
+            baseline=baselines[0] if baselines else None,
+            anomalies=read_anomalies(input_dict.get("example_anomalies") or []),
+        )
+
+    @property
+    def baseline_uri(self) -> str | None:
+        """Where the latest blessed release lies; None where there is none."""
+        return None if self.baseline is None else self.baseline.uri
+
+    def add_to(self, metrics: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns metrics with the anomalies, and with how the model was trained."""
+        return {**metrics, "anomalies": self.anomalies, "training": read_training(self.release.uri)}
+
+
+def conclude(
+    output_dict: Mapping[str, list[types.Artifact]],
+    inputs: Inputs,
+    decision: Decision,
+    metrics: dict[str, Any],
+    rows: Iterable[Mapping[str, Any]],
+    report: str,
+    probes: Mapping[str, Any],
+    properties: Mapping[str, Any],
+) -> None:
+    """Writes the outputs that `EvaluatorSpec` names.
+
+    Args:
+      output_dict: One Evaluation and one ModelBlessing.
+      inputs: What was judged, and what it was compared with.
+      decision: Of the gate.
+      metrics: The content of `metrics.json`.
+      rows: The lines of `utterances.jsonl`.
+      report: The content of `report.html`.
+      probes: The arrays of `probes.npz`.
+      properties: Custom properties of the Evaluation, by name; they are written as JSON.
+    """
+    evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
+    write_evaluation(evaluation, decision, metrics, rows, report, probes)
+    for name, value in properties.items():
+        evaluation.set_string_custom_property(name, json.dumps(value))
+    blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+    bless(blessing, decision, metrics, inputs.release, inputs.baseline)
 
 
 def read_anomalies(artifacts: list[types.Artifact]) -> dict[str, list[str]] | None:
@@ -65,10 +134,7 @@ def write_evaluation(
       probes: The arrays of `probes.npz`.
     """
     root = Path(evaluation.uri)
-    write_json(root / "metrics.json", metrics)
-    write_json(root / "gate.json", decision.to_mapping(metrics))
-    _write_text(root / "utterances.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    _write_text(root / "report.html", report)
+    write_files(root, decision, metrics, rows, report)
     _write_probes(root / "probes.npz", probes)
     evaluation.set_string_custom_property("verdict", decision.verdict)
     # Whoever decides about the model later must find the gate as it was written here.
@@ -94,7 +160,7 @@ def bless(
     """
     blessed = decision.verdict == "ACCEPT"
     name = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
-    _write_text(Path(blessing.uri) / name, "")
+    write_text(Path(blessing.uri) / name, "")
     blessing.set_int_custom_property(
         constants.ARTIFACT_PROPERTY_BLESSED_KEY, constants.BLESSED_VALUE if blessed else constants.NOT_BLESSED_VALUE
     )
@@ -109,11 +175,6 @@ def bless(
 def _set_digests(artifact: types.Artifact, metrics: Mapping[str, Any]) -> None:
     for name in ("model_digest", "release_digest"):
         artifact.set_string_custom_property(name, metrics[name])
-
-
-def _write_text(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 def _write_probes(path: Path, probes: Mapping[str, Any]) -> None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import html
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from components.evaluation.gate import is_number
+from components.evaluation.axes import tick_label, ticks_between
+from components.evaluation.quantities import is_number
 from model.audio import SAMPLE_RATE_HZ
 
 # In units of a phone's pixels, so that text keeps its size there.
 _WIDTH, _HEIGHT = 360, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 352, 12, 160
-_TICK_STEPS = (1, 2, 2.5, 5, 10)
 
 
 class Line(NamedTuple):
@@ -68,7 +67,7 @@ def plot(title: str, lines: Sequence[Line]) -> str:
     if not values:
         return f"<figure><figcaption>{html.escape(title)}</figcaption><p>There is no number to show.</p></figure>"
     last_step = max(step for of_line in points for step, _ in of_line)
-    ticks = _ticks(min(0.0, *values), max(values))
+    ticks = ticks_between(min(0.0, *values), max(values))
     low, high = ticks[0], ticks[-1]
 
     def place(step: float, value: float) -> tuple[float, float]:
@@ -78,7 +77,7 @@ def plot(title: str, lines: Sequence[Line]) -> str:
 
     grid = "".join(
         f'<line class="grid" x1="{_LEFT}" x2="{_RIGHT}" y1="{y}" y2="{y}"/>'
-        f'<text class="tick" x="{_LEFT - 5}" y="{y + 4}" text-anchor="end">{_number(tick)}</text>'
+        f'<text class="tick" x="{_LEFT - 5}" y="{y + 4}" text-anchor="end">{tick_label(tick)}</text>'
         for tick in ticks
         for _, y in [place(0, tick)]
     )
@@ -121,7 +120,7 @@ def _numbers(line: Line) -> list[tuple[float, float]]:
 
 def _told(points: Sequence[tuple[float, float]]) -> str:
     first, last = points[0], points[-1]
-    return f"{_number(first[1])} at step {first[0]:,.0f}, {_number(last[1])} at step {last[0]:,.0f}"
+    return f"{tick_label(first[1])} at step {first[0]:,.0f}, {tick_label(last[1])} at step {last[0]:,.0f}"
 
 
 def _summary(training: Mapping[str, Any]) -> str:
@@ -144,25 +143,3 @@ def _summary(training: Mapping[str, Any]) -> str:
     if len(averaged) > 1:
         kept = f"the weights of the steps {', '.join(f'{step:,}' for step in averaged)} were averaged"
     return html.escape("; ".join([*parts, kept]) + ".")
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Returns four to six round numbers that enclose both."""
-    if high <= low:
-        high = low + (abs(low) or 1.0)
-    rough = (high - low) / 4
-    scale = 10 ** math.floor(math.log10(rough))
-    step = next(scale * factor for factor in _TICK_STEPS if scale * factor >= rough * (1 - 1e-9))
-    first = math.floor(low / step + 1e-9)
-    last = math.ceil(high / step - 1e-9)
-    return [index * step for index in range(first, last + 1)]
-
-
-def _number(value: float) -> str:
-    if value == 0:
-        return "0"
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    if abs(value) < 0.001:
-        return f"{value:.2g}".replace("e-0", "e-")
-    return f"{value:.3g}"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from tfx import types
 from tfx.components.evaluator import executor as tfx_evaluator
-from tfx.types import artifact_utils
 
-from components.evaluation.blessing import bless, read_anomalies, read_training, write_evaluation
+from components.evaluation.blessing import Inputs, conclude
 from components.pretraining_evaluator.gate import decide
 from components.pretraining_evaluator.settings import PretrainingEvaluationSettings, PretrainingGateSettings
 from model.settings import from_json
@@ -42,7 +40,7 @@ class Executor(tfx_evaluator.Executor):
           exec_properties:
             - evaluation_settings: JSON of `PretrainingEvaluationSettings`.
             - gate_settings: JSON of `PretrainingGateSettings`.
-            - code_fingerprint: part of the cache key only.
+            - files_state, code_fingerprint: part of the cache key only.
 
         Raises:
           ReleaseError: the candidate is not what ReleaseExporter wrote, or was not pre-trained.
@@ -51,25 +49,12 @@ class Executor(tfx_evaluator.Executor):
         from components.pretraining_evaluator.measure import measure
         from components.pretraining_evaluator.report import render_report
 
-        examples = artifact_utils.get_single_instance(input_dict["examples"])
-        release = artifact_utils.get_single_instance(input_dict["model"])
-        baselines = input_dict.get("baseline_model") or []
-        baseline = baselines[0] if baselines else None
-        measured = measure(
-            examples.uri,
-            release.uri,
-            None if baseline is None else baseline.uri,
-            from_json(PretrainingEvaluationSettings, exec_properties["evaluation_settings"]),
-        )
-        anomalies = read_anomalies(input_dict.get("example_anomalies") or [])
-        metrics = {**measured.metrics, "anomalies": anomalies, "training": read_training(release.uri)}
+        inputs = Inputs.of(input_dict)
+        settings = from_json(PretrainingEvaluationSettings, exec_properties["evaluation_settings"])
+        measured = measure(inputs.examples.uri, inputs.release.uri, inputs.baseline_uri, settings)
+        metrics = inputs.add_to(measured.metrics)
         decision = decide(metrics, from_json(PretrainingGateSettings, exec_properties["gate_settings"]))
-
-        evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
         report = render_report(decision, metrics, measured.rows)
-        write_evaluation(evaluation, decision, metrics, measured.rows, report, measured.probes)
         names = ("contrastive_loss", "accuracy", "code_perplexity")
         measures = {split: {name: found[name] for name in names} for split, found in metrics["splits"].items()}
-        evaluation.set_string_custom_property("measures", json.dumps(measures))
-        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-        bless(blessing, decision, metrics, release, baseline)
+        conclude(output_dict, inputs, decision, metrics, measured.rows, report, measured.probes, {"measures": measures})

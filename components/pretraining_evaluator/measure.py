@@ -216,7 +216,8 @@ def _baseline(
         return None
     try:
         other = read_whole_release(baseline_dir)
-        digests = {"model_digest": other.model_digest, "release_digest": other.release_digest}
+        names = ("model_digest", "release_digest")
+        digests = {**{name: getattr(other, name) for name in names}, "release_name": other.name}
         if other.model_digest == release.model_digest:
             return {**digests, "same": True, "error": None, "splits": {}}
         loaded = _open_checkpoint(Path(baseline_dir), other)

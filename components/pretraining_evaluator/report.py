@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.evaluation.gate import Decision, is_number
-from components.evaluation.page import escape, number, percent, render_page, table
+from components.evaluation.gate import Decision
+from components.evaluation.markup import escape, number, percent, table
+from components.evaluation.page import render_page
+from components.evaluation.quantities import is_number
 
 _SHOWN = 15
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Literal
 
 from model.settings import require
@@ -70,19 +71,19 @@ class PretrainingGateSettings:
         guesses among a frame and its n negatives has ln(n + 1): 4.6 for 100.
       min_code_perplexity: Floor of the effective number of codes in use, summed over the groups. A model that gives
         every frame one code has a perplexity of 1 for each group, and nothing to tell apart.
-      max_contrastive_loss_increase: How much worse than the latest blessed model it may be, in nats; None for no
-        comparison. It holds for the point estimate.
+      non_inferiority_margin: How much worse than the latest blessed model it may be, in nats: the upper bound of the
+        one-sided 95 % interval of the difference must be within it. None for no comparison.
       max_export_difference: How far hidden states of the SavedModel and of the ONNX file may be from the model's.
       min_utterances: Utterances that the split must have.
       allow_data_anomalies: Whether a model may pass although ExampleValidator found anomalies.
       first_run: What to do where there is no blessed model to compare with: `accept` what passes all other checks, or
-        leave it to a person's `review`.
+        leave it to a person's `review`, as must be without `max_contrastive_loss`.
       require_approval: Whether what passes all checks is still left to a person, who approves or rejects it.
     """
 
     max_contrastive_loss: float | None = None
     min_code_perplexity: float = 0.0
-    max_contrastive_loss_increase: float | None = None
+    non_inferiority_margin: float | None = None
     max_export_difference: float = 1e-3
     min_utterances: int = 1
     allow_data_anomalies: bool = False
@@ -91,13 +92,19 @@ class PretrainingGateSettings:
 
     def __post_init__(self) -> None:
         require(
-            self.max_contrastive_loss is not None or self.max_contrastive_loss_increase is not None,
-            "gate must hold a threshold, max_contrastive_loss or max_contrastive_loss_increase; without one, every"
+            self.max_contrastive_loss is not None or self.non_inferiority_margin is not None,
+            "gate must hold a threshold, max_contrastive_loss or non_inferiority_margin; without one, every"
             " model would pass.",
         )
-        for name in ("max_contrastive_loss", "max_contrastive_loss_increase"):
+        require(
+            self.max_contrastive_loss is not None or self.first_run != "accept",
+            "gate.first_run must be 'review' where there is no max_contrastive_loss, not 'accept': a first model has"
+            " nothing to be compared with, and every one would pass.",
+        )
+        for name in ("max_contrastive_loss", "non_inferiority_margin"):
             value = getattr(self, name)
-            require(value is None or value >= 0, f"gate.{name} must be 0 nats or more, or None, not {value}.")
+            fits = value is None or (value >= 0 and math.isfinite(value))
+            require(fits, f"gate.{name} must be 0 nats or more, or None, not {value}.")
         require(
             self.min_code_perplexity >= 0,
             f"gate.min_code_perplexity must be 0 or more, not {self.min_code_perplexity}.",

@@ -4,34 +4,10 @@ from __future__ import annotations
 
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
-from tfx.types import standard_artifacts
-from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components.artifacts import Evaluation
-from components.code_fingerprint import code_fingerprint
+from components.evaluation.interface import EvaluatorSpec, evaluator_spec
 from components.wer_evaluator.executor import Executor
 from components.wer_evaluator.settings import EvaluationSettings, GateSettings
-from model.settings import to_json
-
-
-class WEREvaluatorSpec(ComponentSpec):
-    """Inputs, outputs and execution properties of WEREvaluator."""
-
-    PARAMETERS = {  # noqa: RUF012 — TFX reads it from the class
-        "evaluation_settings": ExecutionParameter(type=str),
-        "gate_settings": ExecutionParameter(type=str),
-        "code_fingerprint": ExecutionParameter(type=str),
-    }
-    INPUTS = {  # noqa: RUF012
-        "examples": ChannelParameter(type=standard_artifacts.Examples),
-        "model": ChannelParameter(type=standard_artifacts.Model),
-        "baseline_model": ChannelParameter(type=standard_artifacts.Model, optional=True),
-        "example_anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
-    }
-    OUTPUTS = {  # noqa: RUF012
-        "evaluation": ChannelParameter(type=Evaluation),
-        "blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
-    }
 
 
 class WEREvaluator(base_beam_component.BaseBeamComponent):
@@ -50,9 +26,10 @@ class WEREvaluator(base_beam_component.BaseBeamComponent):
       example_anomalies: From ExampleValidator.
       evaluation_settings: What to measure.
       gate_settings: What to ask for.
+      files_state: What changes when the language model does that the settings name.
     """
 
-    SPEC_CLASS = WEREvaluatorSpec
+    SPEC_CLASS = EvaluatorSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
 
     def __init__(
@@ -63,17 +40,17 @@ class WEREvaluator(base_beam_component.BaseBeamComponent):
         example_anomalies: types.BaseChannel,
         evaluation_settings: EvaluationSettings,
         gate_settings: GateSettings,
+        files_state: str = "",
     ) -> None:
         super().__init__(
-            WEREvaluatorSpec(
-                examples=examples,
-                model=model,
-                baseline_model=baseline_model,
-                example_anomalies=example_anomalies,
-                evaluation_settings=to_json(evaluation_settings),
-                gate_settings=to_json(gate_settings),
-                code_fingerprint=code_fingerprint("components.wer_evaluator", "components.evaluation", "model"),
-                evaluation=types.Channel(type=Evaluation),
-                blessing=types.Channel(type=standard_artifacts.ModelBlessing),
+            evaluator_spec(
+                ("components.wer_evaluator", "beam_jobs.evaluation"),
+                examples,
+                model,
+                baseline_model,
+                example_anomalies,
+                evaluation_settings,
+                gate_settings,
+                files_state,
             )
         )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from tfx import types
 from tfx.components.evaluator import executor as tfx_evaluator
 from tfx.types import artifact_utils
 
-from components.evaluation.blessing import bless, read_anomalies, read_training, write_evaluation
+from beam_jobs import places
+from components.evaluation.blessing import Inputs, conclude
+from components.evaluation.examples import read_sound
 from components.wer_evaluator.gate import decide
 from components.wer_evaluator.settings import EvaluationSettings, GateSettings
-from model.settings import from_json
+from model.settings import from_json, to_mapping
+from model.version import __version__
 
 
 class Executor(tfx_evaluator.Executor):
@@ -42,34 +44,67 @@ class Executor(tfx_evaluator.Executor):
           exec_properties:
             - evaluation_settings: JSON of `EvaluationSettings`.
             - gate_settings: JSON of `GateSettings`.
-            - code_fingerprint: part of the cache key only.
+            - files_state, code_fingerprint: part of the cache key only.
 
         Raises:
           ReleaseError: the candidate is not what ReleaseExporter wrote.
-          DiskFullError: there is no room left.
+          DataError: the examples are damaged, or hold an utterance twice.
+          TryAgainError: memory or disk is full.
         """
-        from components.wer_evaluator.measure import measure
-        from components.wer_evaluator.report import render_report
+        from beam_jobs.evaluation.job import hear
+        from beam_jobs.evaluation.listener import Listener
+        from beam_jobs.evaluation.results import read_probes
+        from components.wer_evaluator.measure import chosen_splits, measure
+        from components.wer_evaluator.report import audio_ids, render_report
 
-        examples = artifact_utils.get_single_instance(input_dict["examples"])
-        release = artifact_utils.get_single_instance(input_dict["model"])
-        baselines = input_dict.get("baseline_model") or []
-        baseline = baselines[0] if baselines else None
+        inputs = Inputs.of(input_dict)
+        settings = from_json(EvaluationSettings, exec_properties["evaluation_settings"])
+        gate = from_json(GateSettings, exec_properties["gate_settings"])
+        split_names = artifact_utils.decode_split_names(inputs.examples.split_names)
+        splits = chosen_splits(split_names, settings)
+        temporary = self._get_tmp_dir()
+
+        def hear_release(release_dir: Any, ways: Any, num_probes: int, stage: str) -> Any:
+            place = places.join(places.absolute(temporary), stage.replace(" ", "-"))
+            heard = hear(
+                inputs.examples.uri,
+                splits,
+                release_dir,
+                ways,
+                self._make_beam_pipeline,
+                working_dir=place,
+                batch_samples=settings.batch_samples,
+                num_probes=num_probes,
+                stage=stage,
+                beam_search=settings.beam_search,
+            )
+            return heard, read_probes(place)
+
         measured = measure(
-            examples.uri,
-            artifact_utils.decode_split_names(examples.split_names),
-            release.uri,
-            None if baseline is None else baseline.uri,
-            from_json(EvaluationSettings, exec_properties["evaluation_settings"]),
+            inputs.examples.uri,
+            split_names,
+            inputs.release.uri,
+            inputs.baseline_uri,
+            settings,
+            gate.non_inferiority_margin,
+            hear_release,
+            Listener(inputs.release.uri).hear,
         )
-        anomalies = read_anomalies(input_dict.get("example_anomalies") or [])
-        metrics = {**measured.metrics, "anomalies": anomalies, "training": read_training(release.uri)}
-        decision = decide(metrics, from_json(GateSettings, exec_properties["gate_settings"]))
+        metrics = {
+            **inputs.add_to(measured.metrics),
+            "code": {"version": __version__, "fingerprint": exec_properties.get("code_fingerprint")},
+            "configuration": {"evaluation": _with_hashes(settings), "gate": to_mapping(gate)},
+        }
+        decision = decide(metrics, gate)
+        audio = read_sound(inputs.examples.uri, splits, audio_ids(metrics, measured.rows))
+        report = render_report(decision, metrics, measured.rows, audio)
+        wer = {split: found["words"]["wer"] for split, found in metrics["splits"].items()}
+        conclude(output_dict, inputs, decision, metrics, measured.rows, report, measured.probes, {"wer": wer})
 
-        evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
-        report = render_report(decision, metrics, measured.rows)
-        write_evaluation(evaluation, decision, metrics, measured.rows, report, measured.probes)
-        wer = {split: found["wer"] for split, found in metrics["splits"].items()}
-        evaluation.set_string_custom_property("wer", json.dumps(wer))
-        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-        bless(blessing, decision, metrics, release, baseline)
+
+def _with_hashes(settings: EvaluationSettings) -> dict[str, Any]:
+    """Returns settings as they are told, with the sha256 of the language model that they name."""
+    told = to_mapping(settings)
+    if settings.beam_search is not None:
+        told["beam_search"]["sha256"] = places.sha256_of(places.absolute(settings.beam_search.language_model))
+    return told

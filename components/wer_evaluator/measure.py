@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from components.evaluation.examples import read_info, read_split, spread_by_length
-from components.wer_evaluator.inference import Heard, hear_onnx, hear_saved_model
+from beam_jobs.evaluation import ALONE, BATCHED, ONNX, HeardUtterance, Sound, Way
+from beam_jobs.evaluation.example_splits import published_counts
+from beam_jobs.evaluation.results import Probe
+from beam_jobs.evaluation.tables import transcript_of
+from components.evaluation.examples import read_info
+from components.wer_evaluator.baseline import Baseline, hear_baseline
+from components.wer_evaluator.checkpoint import compare_checkpoint
+from components.wer_evaluator.leakage import find_leakage
 from components.wer_evaluator.settings import EvaluationSettings
-from model.audio import to_float
-from model.errors import ReleaseError
-from model.examples import Utterance
-from model.export.release import Release, read_whole_release
-from model.metrics import (
-    Counts,
-    count_character_errors,
-    count_word_errors,
-    paired_difference,
-    rate_interval,
-    total,
-)
+from components.wer_evaluator.sounds import speechless_sounds
+from components.wer_evaluator.ways import compare_ways, speed_of, ways_of
+from model.audio import SAMPLE_RATE_HZ
+from model.errors import DataError
+from model.export.release import CHECKPOINT, FORMATS, read_whole_release
+from model.metrics import Score, ScoringSettings, get_normaliser, score
+
+FORMAT_VERSION = 2
+
+Hear = Callable[[str | Path, Sequence[Way], int, str], tuple[list[HeardUtterance], list[Probe]]]
+"""Runs a release over the chosen splits: where it lies, in which ways, how many utterances are kept with their logits,
+and what the progress is called."""
+
+Listen = Callable[[Way, Sequence[np.ndarray[Any, Any]]], list[Sound]]
+"""Runs the candidate over waveforms that are no utterances."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -41,12 +50,25 @@ class Measured:
     probes: dict[str, np.ndarray[Any, Any]]
 
 
+def chosen_splits(split_names: Iterable[str], settings: EvaluationSettings) -> list[str]:
+    """Returns the splits that are measured, in alphabetical order unless they are named.
+
+    Args:
+      split_names: All splits of the examples.
+      settings: May name them.
+    """
+    return list(settings.splits) or sorted(name for name in split_names if name.startswith("test"))
+
+
 def measure(
     examples_dir: str | Path,
     split_names: Sequence[str],
     release_dir: str | Path,
     baseline_dir: str | Path | None,
     settings: EvaluationSettings,
+    margin: float | None,
+    hear: Hear,
+    listen: Listen,
 ) -> Measured:
     """Measures a release.
 
@@ -56,168 +78,152 @@ def measure(
       release_dir: The candidate.
       baseline_dir: The latest blessed release; None where there is none.
       settings: What to measure.
+      margin: How much worse than the latest blessed release the candidate may be; None for no judgement.
+      hear: Runs a release over the utterances.
+      listen: Runs the candidate over other sounds.
 
     Raises:
       ReleaseError: the candidate is not what ReleaseExporter wrote.
+      DataError: an utterance occurs twice, or no reference of a split has a word.
     """
     release = read_whole_release(release_dir)
-    chosen = list(settings.splits) or sorted(name for name in split_names if name.startswith("test"))
     info = read_info(examples_dir)
-    by_split = {split: read_split(examples_dir, split) for split in chosen}
-    utterances = [utterance for split in chosen for utterance in by_split[split]]
-    splits_of = [split for split in chosen for _ in by_split[split]]
-    heard = hear_saved_model(Path(release_dir) / "saved_model", utterances, settings.batch_samples, "SavedModel")
-    heard_onnx = hear_onnx(Path(release_dir) / "onnx", utterances, "ONNX")
-    words = [count_word_errors(u.transcript, h.text) for u, h in zip(utterances, heard, strict=True)]
-    characters = [count_character_errors(u.transcript, h.text) for u, h in zip(utterances, heard, strict=True)]
-    rows = [
-        {
-            "utterance_id": utterance.utterance_id,
-            "split": split,
-            "speaker_id": utterance.speaker_id,
-            "gender": utterance.gender,
-            "seconds": round(utterance.seconds, 3),
-            "reference": utterance.transcript,
-            "hypothesis": one.text,
-            "hypothesis_onnx": other.text,
-            "words": count.reference,
-            "substitutions": count.substitutions,
-            "deletions": count.deletions,
-            "insertions": count.insertions,
-        }
-        for utterance, split, one, other, count in zip(utterances, splits_of, heard, heard_onnx, words, strict=True)
-    ]
+    chosen, ways, normalise = (
+        chosen_splits(split_names, settings),
+        ways_of(settings),
+        get_normaliser(settings.normaliser),
+    )
+    heard, probes = hear(release_dir, ways, settings.num_probes, "release")
+    _require_own_ids(heard)
+    by_split = {split: own for split in chosen if (own := [one for one in heard if one.split == split])}
+    baseline = hear_baseline(
+        baseline_dir,
+        release,
+        by_split,
+        normalise,
+        lambda directory: hear(directory, [BATCHED], 0, "latest blessed model")[0],
+    )
+    speakers_known = bool(info.get("speakers_known", True))
+    scores = {split: _score(own, split, baseline, speakers_known, margin, settings) for split, own in by_split.items()}
+    rows = {split: scored.rows for split, scored in scores.items()}
+    references = {split: {one.utterance_id: one.reference for one in own} for split, own in by_split.items()}
+    told = compare_ways(ways, by_split, rows, normalise, settings.batch_samples)
+    told[CHECKPOINT] = compare_checkpoint(release_dir, probes, references, normalise)
     metrics: dict[str, Any] = {
-        "format_version": 1,
+        "format_version": FORMAT_VERSION,
         "expected_splits": chosen,
-        "splits": {
-            split: _split_metrics(
-                [index for index, name in enumerate(splits_of) if name == split],
-                utterances,
-                words,
-                characters,
-                info.get("splits", {}).get(split),
-                settings,
-            )
-            for split in chosen
-            if by_split[split]
-        },
-        "exports": {"onnx": _parity(heard, heard_onnx)},
+        "expected_ways": [way.name for way in ways],
+        "splits": {split: {**scored.to_mapping(), **_counts(info, split)} for split, scored in scores.items()},
+        "ways": told,
+        "speed": speed_of(ways, heard),
+        "sizes": {format_: sum(release.sizes_of(format_).values()) for format_ in FORMATS},
+        "silence": _hear_speechless(settings, listen),
+        "leakage": find_leakage(examples_dir, split_names, heard, normalise, speakers_known),
+        "release_files": len(release.files),
         "model_digest": release.model_digest,
         "release_digest": release.release_digest,
         "release_name": release.name,
         "source_checkpoint": release.source_checkpoint,
         "corpus": info.get("corpus"),
-        "baseline": _baseline(baseline_dir, release, utterances, splits_of, words, settings),
+        "baseline": baseline.told,
     }
-    probes = _probes(utterances, heard, heard_onnx, settings.num_probes)
-    return Measured(metrics, rows, probes)
+    return Measured(metrics, _rows(by_split, scores), _arrays(probes))
 
 
-def _split_metrics(
-    indices: Sequence[int],
-    utterances: Sequence[Utterance],
-    words: Sequence[Counts],
-    characters: Sequence[Counts],
-    promised: Mapping[str, Any] | None,
+def _score(
+    utterances: Sequence[HeardUtterance],
+    split: str,
+    baseline: Baseline,
+    speakers_known: bool,
+    margin: float | None,
     settings: EvaluationSettings,
-) -> dict[str, Any]:
-    counts = [words[index] for index in indices]
-    speakers = [utterances[index].speaker_id for index in indices]
-    slices: dict[str, dict[str, Any]] = {}
-    for kind, value_of in (("gender", lambda u: u.gender or "unknown"), ("speaker", lambda u: u.speaker_id)):
-        for value in sorted({value_of(utterances[index]) for index in indices}):
-            part = [words[index] for index in indices if value_of(utterances[index]) == value]
-            slices[f"{kind}={value}"] = _counts_as_mapping(total(part))
-    return {
-        **_counts_as_mapping(total(counts)),
-        "cer": total(characters[index] for index in indices).rate,
-        "seconds": round(sum(utterances[index].seconds for index in indices), 3),
-        "speakers": len(set(speakers)),
-        "interval": dataclasses.asdict(rate_interval(counts, speakers, settings.bootstrap_resamples, settings.seed)),
-        "promised": None if promised is None else {name: promised[name] for name in ("utterances", "words")},
-        "slices": slices,
-    }
-
-
-def _counts_as_mapping(counts: Counts) -> dict[str, Any]:
-    return {
-        "utterances": counts.utterances,
-        "words": counts.reference,
-        "substitutions": counts.substitutions,
-        "deletions": counts.deletions,
-        "insertions": counts.insertions,
-        "wrong_utterances": counts.wrong_utterances,
-        "wer": counts.rate,
-    }
-
-
-def _parity(heard: Sequence[Heard], heard_onnx: Sequence[Heard]) -> dict[str, Any]:
-    """Compares texts and logits of all utterances."""
-    if not heard:
-        return {"utterances": 0, "text_agreement": None, "largest_logit_difference": None}
-    pairs = list(zip(heard, heard_onnx, strict=True))
-    largest = max(
-        float(np.abs(one.logits - other.logits).max()) if one.logits.shape == other.logits.shape else float("inf")
-        for one, other in pairs
+) -> Score:
+    transcripts = [transcript_of(one) for one in utterances]
+    if not speakers_known:
+        # What ingest calls a speaker then is a recording.
+        transcripts = [dataclasses.replace(one, speaker=None) for one in transcripts]
+    return score(
+        transcripts,
+        {one.utterance_id: one.by_way[BATCHED.name].text for one in utterances},
+        None if baseline.texts is None else baseline.texts[split],
+        ScoringSettings(
+            normaliser=settings.normaliser,
+            resamples=settings.bootstrap_resamples,
+            seed=settings.seed,
+            margin=margin,
+            slices=settings.slices,
+        ),
     )
+
+
+def _counts(info: Mapping[str, Any], split: str) -> dict[str, Any]:
+    """Returns what ingest promised of a split, and what was published of it."""
+    promised = info.get("splits", {}).get(split)
     return {
-        "utterances": len(pairs),
-        "text_agreement": sum(one.text == other.text for one, other in pairs) / len(pairs),
-        "largest_logit_difference": largest,
+        "promised": None if promised is None else {name: promised.get(name) for name in ("utterances", "words")},
+        "published": published_counts(info, split),
     }
 
 
-def _baseline(
-    baseline_dir: str | Path | None,
-    release: Release,
-    utterances: Sequence[Utterance],
-    splits_of: Sequence[str],
-    words: Sequence[Counts],
-    settings: EvaluationSettings,
-) -> dict[str, Any] | None:
-    """Runs the baseline on this run's test set; a WER that was stored is never compared."""
-    if baseline_dir is None:
-        return None
-    try:
-        other = read_whole_release(baseline_dir)
-        digests = {"model_digest": other.model_digest, "release_digest": other.release_digest}
-        if other.model_digest == release.model_digest:
-            return {**digests, "same": True, "error": None, "splits": {}}
-        heard = hear_saved_model(
-            Path(baseline_dir) / "saved_model", utterances, settings.batch_samples, "latest blessed model"
-        )
-    except ReleaseError as error:
-        # An unreadable baseline is for the gate to judge, and it fails closed.
-        return {"same": False, "error": str(error), "splits": {}}
-    theirs = [count_word_errors(u.transcript, h.text) for u, h in zip(utterances, heard, strict=True)]
-    splits: dict[str, Any] = {}
-    for split in sorted(set(splits_of)):
-        indices = [index for index, name in enumerate(splits_of) if name == split]
-        difference = paired_difference(
-            [words[index] for index in indices],
-            [theirs[index] for index in indices],
-            [utterances[index].speaker_id for index in indices],
-            settings.bootstrap_resamples,
-            settings.seed,
-        )
-        splits[split] = {
-            **_counts_as_mapping(total(theirs[index] for index in indices)),
-            "difference": dataclasses.asdict(difference),
+def _hear_speechless(settings: EvaluationSettings, listen: Listen) -> list[dict[str, Any]]:
+    sounds = speechless_sounds(settings.num_silences, settings.num_noises, settings.seed)
+    waveforms = [sound.waveform for sound in sounds]
+    by_way = {way.name: [_text(one) for one in listen(way, waveforms)] for way in (ALONE, ONNX)}
+    return [
+        {
+            "name": sound.name,
+            "kind": sound.kind,
+            "seconds": round(sound.seconds, 3),
+            "texts": {way: texts[place] for way, texts in by_way.items()},
         }
-    return {**digests, "same": False, "error": None, "splits": splits}
+        for place, sound in enumerate(sounds)
+    ]
 
 
-def _probes(
-    utterances: Sequence[Utterance], heard: Sequence[Heard], heard_onnx: Sequence[Heard], count: int
-) -> dict[str, np.ndarray[Any, Any]]:
-    """Returns a few utterances, spread over the range of lengths, with what the evaluated files made of them."""
-    chosen = spread_by_length(utterances, count)
-    probes: dict[str, np.ndarray[Any, Any]] = {}
-    for number, index in enumerate(chosen):
-        probes[f"waveform_{number}"] = to_float(utterances[index].samples)
-        probes[f"saved_model_logits_{number}"] = heard[index].logits
-        probes[f"onnx_logits_{number}"] = heard_onnx[index].logits
-        probes[f"text_{number}"] = np.array(heard[index].text)
-        probes[f"onnx_text_{number}"] = np.array(heard_onnx[index].text)
-    return probes
+def _text(sound: Sound) -> str | None:
+    """Returns what was heard; None where a logit is no number, of which greedy decoding makes an empty text."""
+    return sound.text if sound.logits.size and np.isfinite(sound.logits).all() else None
+
+
+def _require_own_ids(utterances: Sequence[HeardUtterance]) -> None:
+    """Checks that an id names one utterance, as whoever reads the results takes it to."""
+    split_by_id: dict[str, str] = {}
+    for one in utterances:
+        first = split_by_id.setdefault(one.utterance_id, one.split)
+        if first != one.split:
+            raise DataError(
+                f"An utterance must be in one test split, and {one.utterance_id} is in {first} and in {one.split};"
+                " ingest the corpus with an id for each utterance, or name one of both in evaluation.splits."
+            )
+
+
+def _rows(by_split: Mapping[str, Sequence[HeardUtterance]], scores: Mapping[str, Score]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for split, utterances in by_split.items():
+        known = {one.utterance_id: one for one in utterances}
+        for scored in scores[split].rows:
+            one = known[scored.utterance_id]
+            rows.append(
+                {
+                    **scored.to_mapping(),
+                    "split": split,
+                    "speaker_id": one.speaker_id,
+                    "gender": one.gender,
+                    "seconds": round(one.num_samples / SAMPLE_RATE_HZ, 3),
+                    "texts": {way: heard.text for way, heard in one.by_way.items()},
+                }
+            )
+    return rows
+
+
+def _arrays(probes: Sequence[Probe]) -> dict[str, np.ndarray[Any, Any]]:
+    """Returns a few utterances with what the evaluated files made of them, as `model.export.verify` reads them."""
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    for number, probe in enumerate(probes):
+        batched, onnx = probe.by_way[BATCHED.name], probe.by_way[ONNX.name]
+        arrays[f"waveform_{number}"] = probe.waveform
+        arrays[f"saved_model_logits_{number}"] = batched.logits
+        arrays[f"onnx_logits_{number}"] = onnx.logits
+        arrays[f"text_{number}"] = np.array(batched.text)
+        arrays[f"onnx_text_{number}"] = np.array(onnx.text)
+    return arrays

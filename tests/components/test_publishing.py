@@ -57,7 +57,7 @@ def inputs(tmp_path, pusher):
     ).write(release)  # fmt: skip
     evaluation = tmp_path / "evaluation"
     evaluation.mkdir()
-    split = {"wer": 0.25, "interval": None, "utterances": 10, "words": 100}
+    split = {"words": {"wer": 0.25, "utterances": 10, "words": 100}, "interval": None}
     metrics = {"release_digest": digest, "corpus": {"root_name": "corpus"}, "splits": {"test-clean": split}}
     gate = {"release_digest": digest, "verdict": "ACCEPT", "checks": []}
     (evaluation / "metrics.json").write_text(json.dumps(metrics))

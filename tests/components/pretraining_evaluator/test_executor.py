@@ -67,7 +67,7 @@ def evaluate(tmp_path, examples, anomalies, release, baseline=None, gate=None):
         "baseline_model": [artifact(standard_artifacts.Model, baseline, number=5)] if baseline else [],
         "example_anomalies": [anomalies],
     }
-    chosen = gate or PretrainingGateSettings(max_contrastive_loss=9.0, max_contrastive_loss_increase=9.0)
+    chosen = gate or PretrainingGateSettings(max_contrastive_loss=9.0, non_inferiority_margin=9.0)
     properties = {"evaluation_settings": to_json(SETTINGS), "gate_settings": to_json(chosen)}
     Executor().Do(inputs, {"evaluation": [evaluation], "blessing": [blessing]}, properties)
     return evaluation, blessing
@@ -133,7 +133,7 @@ def test_the_baseline_is_run_again_on_the_same_masks(tmp_path, pretrained, examp
     assert metrics["baseline"]["model_digest"] == read_release(pretrained["other"]).model_digest
     assert theirs["difference"]["value"] == pytest.approx(ours - theirs["contrastive_loss"])
     assert blessing.get_int_custom_property("baseline_model_id") == 5
-    assert "baseline/validation" in [check["name"] for check in read(evaluation, "gate.json")["checks"]]
+    assert "non_inferiority/validation" in [check["name"] for check in read(evaluation, "gate.json")["checks"]]
 
 
 def test_the_same_model_as_baseline_is_nothing_to_compare(tmp_path, pretrained, examples, anomalies):

@@ -1,45 +1,33 @@
 """WEREvaluator on real exports of tiny models: values, parity, baseline, and what it does when something is off."""
 
+import dataclasses
+import hashlib
 import json
 import shutil
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.artifacts import Evaluation
-from components.wer_evaluator.executor import Executor
+from components.wer_evaluator.executor import Executor, _with_hashes
 from components.wer_evaluator.settings import EvaluationSettings, GateSettings
-from model import load_model
 from model.audio import normalise, to_float
-from model.checkpoint import convert_checkpoint
+from model.beam_search import BeamSearchSettings
 from model.errors import ReleaseError
 from model.examples import Utterance, encode
-from model.export.build import export_release
 from model.export.release import read_release
-from model.export.settings import ReleaseSettings
 from model.metrics import count_word_errors, total
 from model.settings import to_json
-from model.storage import write_json
+from model.storage import release_digest, sha256_of_files, write_json
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "wav2vec2"
 SPEAKERS = ("1", "2")
-
-
-@pytest.fixture(scope="module")
-def releases(tmp_path_factory):
-    """Two releases of different models, and the models themselves."""
-    root = tmp_path_factory.mktemp("releases")
-    found = {}
-    for name, variant in (("candidate", "layer_pre_norm"), ("other", "group_post_norm")):
-        convert_checkpoint(GOLDEN / variant, root / f"{name}-model")
-        export_release(root / f"{name}-model", root / name, ReleaseSettings(name=name))
-        found[name] = root / name
-    found["model"] = load_model(root / "candidate-model")
-    return found
+SMALL = {"num_probes": 2, "bootstrap_resamples": 100, "pad_to_samples": 12_000, "num_silences": 1, "num_noises": 3}
 
 
 @pytest.fixture(scope="module")
@@ -58,16 +46,20 @@ def utterances():
 @pytest.fixture
 def examples(utterances, tmp_path):
     root = tmp_path / "examples"
-    (root / "Split-test-a").mkdir(parents=True)
-    (root / "Split-train").mkdir()
-    with tf.io.TFRecordWriter(str(root / "Split-test-a" / "data_tfrecord-00000-of-00001")) as writer:
-        for utterance in utterances:
-            writer.write(encode(utterance))
+    write_split(root, "test-a", utterances)
+    write_split(root, "train", [dataclasses.replace(utterances[0], utterance_id="3-7-0000", speaker_id="3")])
+    promised = {"utterances": 6, "words": 18, "subsets": ["test-a"]}
     write_json(
-        root / "dataset_info.json",
-        {"corpus": {"root_name": "c", "fingerprint": "f"}, "splits": {"test-a": {"utterances": 6, "words": 18}}},
+        root / "dataset_info.json", {"corpus": {"root_name": "c", "fingerprint": "f"}, "splits": {"test-a": promised}}
     )
     return artifact(standard_artifacts.Examples, root, splits=["train", "test-a"])
+
+
+def write_split(root, split, utterances):
+    (root / f"Split-{split}").mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(root / f"Split-{split}" / "data_tfrecord-00000-of-00001")) as writer:
+        for utterance in utterances:
+            writer.write(encode(utterance))
 
 
 @pytest.fixture
@@ -88,7 +80,10 @@ def artifact(kind, uri, splits=None, number=1):
     return made
 
 
-def evaluate(tmp_path, examples, anomalies, release, baseline=None, gate=None):
+LENIENT = GateSettings(max_wer=10.0, non_inferiority_margin=9.0, max_silence_words=None, max_noise_words=None)
+
+
+def evaluate(tmp_path, examples, anomalies, release, baseline=None, gate=LENIENT, **settings):
     evaluation = artifact(Evaluation, tmp_path / "evaluation")
     blessing = artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing")
     inputs = {
@@ -98,10 +93,14 @@ def evaluate(tmp_path, examples, anomalies, release, baseline=None, gate=None):
         "example_anomalies": [anomalies],
     }
     properties = {
-        "evaluation_settings": to_json(EvaluationSettings(num_probes=2, bootstrap_resamples=100)),
-        "gate_settings": to_json(gate or GateSettings(max_wer=10.0, max_wer_increase=0.5)),
+        "evaluation_settings": to_json(EvaluationSettings(**{**SMALL, **settings})),
+        "gate_settings": to_json(gate),
+        "code_fingerprint": "c0de",
     }
-    Executor().Do(inputs, {"evaluation": [evaluation], "blessing": [blessing]}, properties)
+    context = BaseBeamExecutor.Context(
+        ["--direct_running_mode=in_memory"], tmp_dir=str(tmp_path / "tmp"), unique_id="1"
+    )
+    Executor(context).Do(inputs, {"evaluation": [evaluation], "blessing": [blessing]}, properties)
     return evaluation, blessing
 
 
@@ -118,19 +117,49 @@ def test_what_is_measured_is_what_the_model_says(tmp_path, releases, examples, a
         expected.append(model.vocabulary.decode_greedy(logits.argmax(-1)))
     rows = [json.loads(line) for line in (Path(evaluation.uri) / "utterances.jsonl").read_text().splitlines()]
     assert [row["utterance_id"] for row in rows] == [utterance.utterance_id for utterance in utterances]
-    assert [row["hypothesis"] for row in rows] == expected
-    assert [row["hypothesis_onnx"] for row in rows] == expected
-    counts = total(count_word_errors("SOME WORDS HERE", text) for text in expected)
-    measured = read(evaluation, "metrics.json")["splits"]["test-a"]
-    assert measured["wer"] == counts.rate
-    assert (measured["words"], measured["utterances"], measured["speakers"]) == (18, 6, 2)
-    assert (measured["substitutions"], measured["deletions"], measured["insertions"]) == (
+    for row, text, utterance in zip(rows, expected, utterances, strict=True):
+        assert row["texts"] == dict.fromkeys(["batched", "alone", "constant", "onnx"], text)
+        assert row["hypothesis"] == text.casefold()
+        assert (row["split"], row["speaker_id"]) == ("test-a", utterance.speaker_id)
+        assert row["slices"]["subset"] == "test-a"
+    counts = total(count_word_errors("some words here", text.casefold()) for text in expected)
+    metrics = read(evaluation, "metrics.json")
+    assert metrics["format_version"] == 2
+    measured = metrics["splits"]["test-a"]
+    assert measured["words"]["wer"] == counts.rate
+    assert (measured["words"]["words"], measured["utterances"], measured["speakers"]) == (18, 6, 2)
+    assert [measured["words"][name] for name in ("substitutions", "deletions", "insertions")] == [
         counts.substitutions, counts.deletions, counts.insertions,
-    )  # fmt: skip
-    assert set(measured["slices"]) == {"gender=F", "gender=M", "speaker=1", "speaker=2"}
+    ]  # fmt: skip
+    assert measured["promised"] == {"utterances": 6, "words": 18}
+    assert {(one["kind"], one["value"]) for one in measured["slices"]} >= {("gender", "F"), ("speaker", "2")}
+    assert sorted(metrics["ways"]) == ["alone", "batched", "checkpoint", "constant", "onnx"]
+    for name, way in metrics["ways"].items():
+        assert (way["utterances"], way["text_agreement"]) == (2 if name == "checkpoint" else 6, 1.0)
+        assert way["largest_logit_difference"] < 1e-4
+        assert way["wer_difference"] == {"test-a": 0.0}
+    assert metrics["ways"]["constant"]["pad_to_samples"] == 12_000
+    assert metrics["ways"]["onnx"]["wer"] == {"test-a": counts.rate}
+    assert set(metrics["speed"]) == {"alone", "onnx"}
+    assert metrics["speed"]["onnx"]["realtime_factor"] > 0
+    assert [one["kind"] for one in metrics["silence"]] == ["silence", "noise", "noise", "noise"]
+    for one in metrics["silence"]:
+        assert one["texts"]["alone"] == one["texts"]["onnx"]
+    assert any(one["texts"]["onnx"] for one in metrics["silence"][1:]), "random weights hear something in everything"
+    assert metrics["leakage"] == {
+        "against": ["train"], "speakers_known": True, "shared_speakers": [], "shared_utterances": [],
+        "shared_sentences": 6,
+    }  # fmt: skip
+    files = [path for path in releases["candidate"].rglob("*") if path.is_file() and path.parent.name == "onnx"]
+    assert metrics["sizes"]["onnx"] >= sum(path.stat().st_size for path in files) > 0
+    assert metrics["code"]["fingerprint"] == "c0de"
+    assert metrics["configuration"]["gate"]["max_wer"] == 10.0
     gate = read(evaluation, "gate.json")
-    assert gate["verdict"] == "ACCEPT"
-    assert {check["name"]: check["verdict"] for check in gate["checks"]}["onnx_logits"] == "PASS"
+    assert gate["verdict"] == "ACCEPT", gate["reasons"]
+    outcomes = {check["name"]: check["verdict"] for check in gate["checks"]}
+    assert outcomes["parity_logits/checkpoint"] == outcomes["padding_text/constant"] == "PASS"
+    (suite,) = ET.parse(Path(evaluation.uri) / "gate.junit.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures")) == (str(len(outcomes)), "0")
     release = read_release(releases["candidate"])
     for one in (evaluation, blessing):
         assert one.get_string_custom_property("release_digest") == release.release_digest
@@ -144,12 +173,19 @@ def test_what_is_measured_is_what_the_model_says(tmp_path, releases, examples, a
     probes = np.load(Path(evaluation.uri) / "probes.npz")
     assert len([name for name in probes if name.startswith("waveform_")]) == 2
     np.testing.assert_allclose(probes["saved_model_logits_0"], probes["onnx_logits_0"], atol=1e-4)
-    np.testing.assert_array_equal(probes["waveform_1"], to_float(utterances[5].samples))
+    np.testing.assert_array_equal(probes["waveform_0"], to_float(utterances[2].samples))
     assert "Accepted" in (Path(evaluation.uri) / "report.html").read_text()
 
 
+def test_the_configuration_that_is_told_has_the_hash_of_the_language_model(tmp_path):
+    (tmp_path / "words.arpa").write_bytes(b"words")
+    told = _with_hashes(EvaluationSettings(beam_search=BeamSearchSettings(str(tmp_path / "words.arpa"))))
+    assert told["beam_search"]["sha256"] == hashlib.sha256(b"words").hexdigest()
+    assert _with_hashes(EvaluationSettings())["beam_search"] is None
+
+
 def test_a_model_above_the_ceiling_is_rejected_and_the_node_does_not_fail(tmp_path, releases, examples, anomalies):
-    gate = GateSettings(max_wer=0.01)
+    gate = dataclasses.replace(LENIENT, max_wer=0.01)
     evaluation, blessing = evaluate(tmp_path, examples, anomalies, releases["candidate"], gate=gate)
     assert read(evaluation, "gate.json")["verdict"] == "REJECT"
     assert blessing.get_int_custom_property("blessed") == 0
@@ -159,20 +195,16 @@ def test_a_model_above_the_ceiling_is_rejected_and_the_node_does_not_fail(tmp_pa
 def test_the_baseline_is_run_again_on_these_utterances(tmp_path, releases, examples, anomalies):
     evaluation, blessing = evaluate(tmp_path, examples, anomalies, releases["candidate"], releases["other"])
     metrics = read(evaluation, "metrics.json")
-    theirs = metrics["baseline"]["splits"]["test-a"]
+    ours, theirs = metrics["splits"]["test-a"], metrics["splits"]["test-a"]["baseline"]
     assert metrics["baseline"]["model_digest"] == read_release(releases["other"]).model_digest
-    assert theirs["difference"]["value"] == pytest.approx(metrics["splits"]["test-a"]["wer"] - theirs["wer"])
+    assert metrics["baseline"]["release_name"] == "other"
+    assert theirs["difference"]["value"] == pytest.approx(ours["words"]["wer"] - theirs["words"]["wer"])
+    assert theirs["non_inferiority"]["margin"] == 9.0
     assert blessing.get_int_custom_property("baseline_model_id") == 5
     assert blessing.get_string_custom_property("baseline_model") == str(releases["other"])
     names = [check["name"] for check in read(evaluation, "gate.json")["checks"]]
-    assert "baseline/test-a" in names
-
-
-def test_the_same_model_as_baseline_is_nothing_to_compare(tmp_path, releases, examples, anomalies):
-    evaluation, _ = evaluate(tmp_path, examples, anomalies, releases["candidate"], releases["candidate"])
-    assert read(evaluation, "metrics.json")["baseline"]["same"] is True
-    checks = {check["name"]: check for check in read(evaluation, "gate.json")["checks"]}
-    assert checks["baseline"]["verdict"] == "NOT APPLICABLE"
+    assert "non_inferiority/test-a" in names
+    assert "deletions/test-a" in names
 
 
 def test_a_baseline_that_cannot_be_read_rejects(tmp_path, releases, examples, anomalies):
@@ -193,10 +225,29 @@ def test_a_candidate_that_was_changed_after_export_is_an_error(tmp_path, release
         evaluate(tmp_path, examples, anomalies, tmp_path / "changed")
 
 
-def test_a_lost_utterance_rejects(tmp_path, releases, examples, anomalies):
-    info = Path(examples.uri) / "dataset_info.json"
-    info.write_text(info.read_text().replace('"utterances": 6', '"utterances": 7'))
-    evaluation, _ = evaluate(tmp_path, examples, anomalies, releases["candidate"])
-    assert read(evaluation, "gate.json")["reasons"] == [
-        "test-a must have 7 utterances and 18 words as ingest said, and 6 and 18 were measured."
-    ]
+def test_files_of_another_model_are_found_out(tmp_path, releases, examples, anomalies):
+    """The SavedModel is the candidate's, and the other formats are another model's, each whole and with its hashes."""
+    mixed = tmp_path / "mixed"
+    shutil.copytree(releases["candidate"], mixed)
+    for format_ in ("onnx", "checkpoint"):
+        shutil.rmtree(mixed / format_)
+        shutil.copytree(releases["other"] / format_, mixed / format_)
+    formats = ("saved_model", "onnx", "checkpoint")
+    files = {f"{name}/{path}": sha256 for name in formats for path, sha256 in sha256_of_files(mixed / name).items()}
+    release = dataclasses.replace(
+        read_release(mixed),
+        files=files,
+        sizes_bytes={path: (mixed / path).stat().st_size for path in files},
+        release_digest=release_digest(files),
+    )
+    release.write(mixed)
+    evaluation, blessing = evaluate(tmp_path, examples, anomalies, mixed)
+    ways = read(evaluation, "metrics.json")["ways"]
+    assert (ways["alone"]["text_agreement"], ways["constant"]["text_agreement"]) == (1.0, 1.0)
+    outcomes = {check["name"]: check["verdict"] for check in read(evaluation, "gate.json")["checks"]}
+    for format_ in ("onnx", "checkpoint"):
+        assert ways[format_]["text_agreement"] < 1
+        assert ways[format_]["largest_logit_difference"] > 0.1
+        assert outcomes[f"parity_text/{format_}"] == outcomes[f"parity_logits/{format_}"] == "FAIL"
+    assert outcomes["padding_text/constant"] == outcomes["release_files"] == "PASS"
+    assert blessing.get_int_custom_property("blessed") == 0
