@@ -18,7 +18,7 @@ from beam_jobs.synthetic_corpus.settings import SyntheticCorpusSettings
 from components.checkpoint_converter.settings import RANDOM, CheckpointSettings
 from components.pretraining_evaluator.settings import PretrainingEvaluationSettings, PretrainingGateSettings
 from components.release_exporter.settings import ReleaseSettings
-from components.wer_evaluator.settings import EvaluationSettings, GateSettings
+from components.wer_evaluator.settings import EvaluationSettings, GateSettings, require_answers
 from model.errors import ConfigurationError
 from model.settings import require
 from model.training.settings import Task, TrainingSettings
@@ -111,6 +111,8 @@ class PipelineConfig:
                 given is wanted,
                 f"{name} must be {wanted.__name__}(…) with train.task {self.train.task!r}, not {given.__name__}(…).",
             )
+        if isinstance(self.gate, GateSettings) and isinstance(self.evaluation, EvaluationSettings):
+            require_answers(self.evaluation, self.gate)
 
     @property
     def pipeline_name(self) -> str:

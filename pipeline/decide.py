@@ -180,11 +180,12 @@ def _decide(workspace: Workspace, run_id: str, word: Word, reason: str) -> tuple
 
 def _write_reports(workspace: Workspace, judged: Judged) -> None:
     """Lets the reports of all runs with that release tell of the decision."""
-    for entry in read_runs(workspace):
+    entries = read_runs(workspace)
+    for entry in entries:
         if entry.judged is not None and not entry.problem and entry.judged.is_same_release(judged):
             # Another run may have lost its report; that of the run that was named has been looked at before.
             with contextlib.suppress(DataError):
-                write_report(workspace, entry)
+                write_report(workspace, entry, entries)
 
 
 def _create(judged: Judged, number: int, record: DecisionRecord) -> None:

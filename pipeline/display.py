@@ -26,6 +26,7 @@ from components.decisions import WORDS
 from model.durations import format_seconds
 from model.speech_progress import SPEECH_EVENT, SpeechProgress
 from pipeline.doctor import Check
+from pipeline.gate_display import checks_table, deciding
 from pipeline.runs import FINISHED_STATES, NodeEntry, RunEntry
 
 _NAME_WIDTH = 24
@@ -52,7 +53,6 @@ _WORD_BY_STATE = {
     "NOT_RUN": "not run",
 }
 _STYLE_BY_RUN_STATE = {"COMPLETE": "green", "FAILED": "red", "UNREADABLE": "red", "INTERRUPTED": "yellow"}
-_MARK_BY_OUTCOME = {"PASS": ("✓", "green"), "FAIL": ("✗", "red"), "REVIEW": ("?", "yellow")}
 VERDICT_STYLES = {"ACCEPT": "bold green", "REJECT": "bold red", "NEEDS_REVIEW": "bold yellow"}
 _STYLE_BY_DECISION = {"approve": "bold green", "reject": "bold red"}
 _VERDICT_WORDS = {"ACCEPT": "ACCEPT", "REJECT": "REJECT", "NEEDS_REVIEW": "NEEDS REVIEW"}
@@ -249,7 +249,7 @@ def show_summary(console: Console, entry: RunEntry) -> None:
     """Shows a finished run: nodes with their times, what was measured, verdict and reasons, releases and report."""
     console.print()
     console.print(_nodes_table(entry.nodes))
-    show_gates(console, entry)
+    show_gates(console, entry, is_brief=True)
     if entry.record.seconds is not None:
         memory = entry.record.peak_memory_bytes
         used = f", at most {memory / 1e9:.1f} GB of memory" if memory else ""
@@ -277,8 +277,14 @@ def _nodes_table(nodes: Iterable[NodeEntry]) -> Table:
     return table
 
 
-def show_gates(console: Console, entry: RunEntry) -> None:
-    """Shows WER or loss by split, the verdict with each check and its reason, and where releases and report lie."""
+def show_gates(console: Console, entry: RunEntry, is_brief: bool = False) -> None:
+    """Shows WER or loss by split, the verdict with each check and its reason, and where releases and report lie.
+
+    Args:
+      console: Where to show it.
+      entry: The run.
+      is_brief: Whether the checks that decided are enough.
+    """
     if entry.verdict is None:
         console.print()
         console.print("[dim]Nothing was evaluated in this run, so there is no verdict.[/dim]")
@@ -293,16 +299,10 @@ def show_gates(console: Console, entry: RunEntry) -> None:
         told = _on_one_line(f"by {record.who} at {record.when}: {record.reason}")
         console.print(Text.assemble("  ", (WORDS[record.decision], style), f" {told}"), soft_wrap=True)
     console.print()
-    checks = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
-    checks.add_column(no_wrap=True)
-    checks.add_column(overflow="fold")
-    for gate in entry.gates:
-        mark, style = _MARK_BY_OUTCOME.get(str(gate["verdict"]), ("·", "dim"))
-        dim = "dim" if gate["verdict"] == "NOT APPLICABLE" else ""
-        checks.add_row(
-            Text.assemble("  ", (mark, style), " ", (str(gate["name"]), dim)), Text(str(gate["reason"]), dim)
-        )
-    console.print(checks)
+    gates, others = deciding(entry.gates, entry.reasons) if is_brief else (entry.gates, "")
+    console.print(checks_table(gates, console.width))
+    if others:
+        console.print(Text(f"    {others}", style="dim"), soft_wrap=True)
     places = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
     places.add_column(no_wrap=True)
     places.add_column(overflow="fold")
@@ -313,6 +313,8 @@ def show_gates(console: Console, entry: RunEntry) -> None:
             places.add_row(f"  {title}", Text.assemble(display_path(release.path), (f"  {note}", "dim")))
     if entry.report is not None:
         places.add_row("  Report", display_path(entry.report))
+    if entry.junit is not None:
+        places.add_row("  JUnit XML", display_path(entry.junit))
     places.add_row("  Log", display_path(entry.log))
     console.print()
     console.print(places)

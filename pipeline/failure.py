@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from model.errors import DiskFullError, W2v2Error
 
 UNEXPECTED_EXIT_CODE = 1
+REJECTED_EXIT_CODE = 4
 
 # TensorFlow and SQLite have errors of their own for a full disk.
 _DISK_FULL = re.compile(r"no space left on device|database or disk is full|disk quota exceeded", re.IGNORECASE)

@@ -44,6 +44,7 @@ class RunInputs:
       unpublished: What stands for the version where none is published: another text in each run, so that a pusher is
         not served from the cache of a time before somebody removed its release.
       decisions_state: What people have decided so far about releases of this pipeline.
+      language_model_state: What changes when the language model does that the evaluation decodes with.
       enable_cache: Whether nodes whose inputs did not change are served from the cache.
       beam_args: Flags for Beam.
     """
@@ -61,6 +62,7 @@ class RunInputs:
     published: Mapping[str, str] = dataclasses.field(default_factory=dict)
     unpublished: str = ""
     decisions_state: str = ""
+    language_model_state: str = ""
     enable_cache: bool = True
     beam_args: tuple[str, ...] = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
 
@@ -137,7 +139,11 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeli
         "gate_settings": config.gate,
     }
     is_pretraining = config.train.task == "pretraining"
-    evaluator = PretrainingEvaluator(**measured) if is_pretraining else WEREvaluator(**measured)
+    evaluator = (
+        PretrainingEvaluator(**measured)
+        if is_pretraining
+        else WEREvaluator(**measured, files_state=inputs.language_model_state)
+    )
     judged = {
         "model": release,
         "model_blessing": evaluator.outputs["blessing"],

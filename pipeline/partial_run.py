@@ -11,9 +11,12 @@ import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from model.errors import UsageError
-from pipeline.nodes import FORMAT_BY_PUSHER, RESOLVERS
+from pipeline.nodes import EVALUATORS, FORMAT_BY_PUSHER, RESOLVERS
 
 Graph = Mapping[str, Collection[str]]
+
+LANGUAGE_MODEL = "language model"
+"""The digest, by its name, of what an evaluation decodes with; there is none where no language model is named."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +89,8 @@ def plan_run(
       to_node: The node to end with.
       past: Earlier runs of this pipeline, the newest first.
       digests: sha256 by name of what this run depends on. Outputs are reused only of a run with the same corpus and
-        checkpoint; that the configuration differs is what partial runs are for.
+        checkpoint, and an evaluation only of one with the same language model; that the configuration differs is what
+        partial runs are for.
       resolvers: Nodes whose earlier result is never reused where something chosen depends on it.
 
     Raises:
@@ -108,15 +112,19 @@ def plan_run(
     needed = _reachable(graph, nodes) - chosen
     if not needed:
         return Plan(nodes, starts, ends)
-    same = ("corpus", "checkpoint")
+    same = ["corpus", "checkpoint", *([LANGUAGE_MODEL] if needed & set(EVALUATORS.values()) else [])]
     for run in past:
         if needed <= run.finished and all(run.digests.get(name) == digests.get(name) for name in same):
             return Plan(nodes, starts, ends, run.run_id)
     missing = ", ".join(node for node in graph if node in needed)
     raise UsageError(
         f"--from {from_node} reuses the outputs of {missing}, and no earlier run of this pipeline has finished them"
-        " with the same corpus and checkpoint; run once without --from."
+        f" with the same {_listed(same)}; run once without --from."
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def run_to_resume(past: Sequence[PastRun], digests: Mapping[str, str]) -> PastRun:
@@ -145,7 +153,8 @@ def run_to_resume(past: Sequence[PastRun], digests: Mapping[str, str]) -> PastRu
         )
     open_runs = list(itertools.takewhile(lambda run: not run.complete, begun))
     chosen = next((run for run in open_runs if run.finished), latest)
-    changed = [name for name, digest in digests.items() if chosen.digests.get(name) != digest]
+    names = list(dict.fromkeys([*digests, *chosen.digests]))
+    changed = [name for name in names if chosen.digests.get(name) != digests.get(name)]
     if changed:
         raise UsageError(
             f"--resume needs everything to be as it was in run {chosen.run_id}, and since then the"

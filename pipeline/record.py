@@ -53,8 +53,8 @@ class RunRecord:
       request: What was asked for beside the configuration.
       state: RUNNING until the run has ended. A run whose process is gone without a word stays so; `pipeline.runs`
         tells it from one that is under way.
-      digests: sha256 of what the run depended on, by name: `configuration`, `corpus`, `checkpoint`, `code`;
-        empty until the graph was built.
+      digests: sha256 of what the run depended on, by name: `configuration`, `corpus`, `checkpoint`, `code`,
+        and `language model` where one is named; empty until the graph was built.
       nodes: The ids of the graph's nodes, in the order in which they run; empty until the graph was built.
       base_run_id: The run whose outputs were reused by a partial or resumed run.
       exit_code: Of the command; None while it runs.
@@ -142,7 +142,7 @@ class RunDirectory:
 
     @property
     def report_file(self) -> Path:
-        """The evaluator's report with what people decided since; there where somebody has."""
+        """The evaluator's report with what people decided and the history; there when a run has judged and ended."""
         return self.path / "report.html"
 
     def create(self, record: RunRecord) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from components.decisions import DecisionRecord, last_of
+from components.evaluation.junit import JUNIT_FILE
 from model.errors import DataError, TryAgainError, UsageError
 from pipeline.judged import Judged, StoredArtifact, find_judged
 from pipeline.metadata_store import open_store, said_if_unusable
@@ -28,7 +29,6 @@ NodeState = Literal["COMPLETE", "CACHED", "FAILED", "RUNNING", "INTERRUPTED", "N
 FINISHED_STATES = frozenset({"COMPLETE", "CACHED"})
 UNREADABLE = "UNREADABLE"
 
-_MEASURES_OF_RECOGNISER = ("wer", "cer")
 _MEASURES_OF_BACKBONE = ("contrastive_loss", "accuracy", "code_perplexity", "codes")
 _PUSHED_MODEL_TYPE = "PushedModel"
 _PIPELINE_RUN_CONTEXT = "pipeline_run"
@@ -99,6 +99,7 @@ class RunEntry:
       measures: What was measured of each split, by name; None where it is no number.
       decisions: What people decided about its release, in this run or in another; the oldest first.
       judged: What was judged, and how; None where nothing was evaluated.
+      junit: The gate as JUnit XML; None where there is none.
     """
 
     record: RunRecord
@@ -115,6 +116,7 @@ class RunEntry:
     measures: Mapping[str, Mapping[str, float | None]] = dataclasses.field(default_factory=dict)
     decisions: tuple[DecisionRecord, ...] = ()
     judged: Judged | None = None
+    junit: str | None = None
 
     @property
     def decision(self) -> DecisionRecord | None:
@@ -150,6 +152,7 @@ class RunEntry:
             "nodes": [node.to_json() for node in self.nodes],
             "releases": {name: dataclasses.asdict(release) for name, release in self.releases.items()},
             "report": self.report,
+            "junit": self.junit,
             "log": self.log,
         }
 
@@ -273,8 +276,9 @@ def describe(record: RunRecord, nodes: Mapping[str, NodeEntry], is_under_way: bo
         gates=evaluated.gates,
         reasons=evaluated.reasons,
         releases=_releases(entries),
-        # The evaluator's own, unless a person has decided since: then there is one that says so.
-        report=str(directory.report_file) if decisions and directory.report_file.exists() else evaluated.report,
+        # The evaluator's own, until the run has ended or a person has decided: then there is one that says more.
+        report=str(directory.report_file) if directory.report_file.exists() else evaluated.report,
+        junit=evaluated.junit,
         log=str(directory.log_file),
         problem=problem,
         decisions=decisions,
@@ -328,6 +332,7 @@ class _Evaluated:
     gates: tuple[Mapping[str, Any], ...] = ()
     reasons: tuple[str, ...] = ()
     report: str | None = None
+    junit: str | None = None
 
 
 def _read_evaluation(directory: Path) -> _Evaluated:
@@ -342,6 +347,8 @@ def _read_evaluation(directory: Path) -> _Evaluated:
             gates=tuple({**check, "measured": _finite(check["measured"])} for check in gate["checks"]),
             reasons=tuple(gate["reasons"]),
             report=str(directory / "report.html"),
+            # Runs before this file was written have none.
+            junit=str(junit) if (junit := directory / JUNIT_FILE).is_file() else None,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
@@ -351,8 +358,12 @@ def _read_evaluation(directory: Path) -> _Evaluated:
 
 
 def _measures(split: Mapping[str, Any]) -> dict[str, float | None]:
-    names = _MEASURES_OF_BACKBONE if "contrastive_loss" in split else _MEASURES_OF_RECOGNISER
-    return {name: _finite(split.get(name)) for name in names}
+    if "contrastive_loss" in split:
+        return {name: _finite(split.get(name)) for name in _MEASURES_OF_BACKBONE}
+    if "wer" in split:
+        # Format 1, of runs before the rates of words and characters had places of their own.
+        return {name: _finite(split.get(name)) for name in ("wer", "cer")}
+    return {"wer": _finite(split["words"]["wer"]), "cer": _finite(split["characters"]["cer"])}
 
 
 def _finite(value: Any) -> float | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from components.checkpoint_converter.settings import RANDOM
+from components.wer_evaluator.settings import EvaluationSettings
 from model.architectures import ARCHITECTURES
 from model.checkpoint.location import HUB_PREFIX
 from model.errors import UsageError
@@ -49,13 +50,10 @@ def with_absolute_sources(config: PipelineConfig) -> PipelineConfig:
     from beam_jobs.librispeech.obtain import named_subsets
 
     corpus = config.corpus.source
-    subsets = () if corpus == SYNTHETIC else named_subsets(corpus)
-    if subsets:
-        corpus = ",".join(subsets)
-        config = dataclasses.replace(config, ingest=dataclasses.replace(config.ingest, subsets=subsets))
-    elif corpus != SYNTHETIC:
-        _require_corpus_kind(corpus)
-        corpus = places.absolute(corpus)
+    if corpus != SYNTHETIC:
+        corpus = absolute_corpus(corpus)
+        if subsets := named_subsets(corpus):
+            config = dataclasses.replace(config, ingest=dataclasses.replace(config.ingest, subsets=subsets))
     checkpoint = config.checkpoint
     source = checkpoint.source
     if source.startswith(HUB_PREFIX):
@@ -73,10 +71,31 @@ def with_absolute_sources(config: PipelineConfig) -> PipelineConfig:
     if architecture is not None and architecture not in ARCHITECTURES:
         architecture = _absolute(architecture)
     activations = checkpoint.activations and _absolute(checkpoint.activations)
+    evaluation = config.evaluation
+    if isinstance(evaluation, EvaluationSettings) and evaluation.beam_search is not None:
+        search = evaluation.beam_search
+        search = dataclasses.replace(search, language_model=places.absolute(search.language_model))
+        evaluation = dataclasses.replace(evaluation, beam_search=search)
     return dataclasses.replace(
         config.with_sources(corpus, None),
+        evaluation=evaluation,
         checkpoint=dataclasses.replace(checkpoint, source=source, activations=activations, architecture=architecture),
     )
+
+
+def absolute_corpus(source: str) -> str:
+    """Returns the names of subsets, each once, or an absolute path or address.
+
+    Raises:
+      UsageError: it is nothing that this version reads.
+    """
+    from beam_jobs import places
+    from beam_jobs.librispeech.obtain import named_subsets
+
+    if subsets := named_subsets(source):
+        return ",".join(subsets)
+    _require_corpus_kind(source)
+    return places.absolute(source)
 
 
 def _absolute(path: str) -> str:
@@ -96,10 +115,7 @@ def find_sources(config: PipelineConfig, workspace: Workspace) -> Sources:
 
     emit("stage", {"text": "Preparing the corpus"})
     if config.corpus.source == SYNTHETIC:
-        from beam_jobs.synthetic_corpus import generate
-
-        corpus_dir = workspace.corpora_dir / f"{SYNTHETIC}-{digest(config.corpus.synthetic)[:12]}"
-        generate(corpus_dir, config.corpus.synthetic)
+        corpus_dir = make_synthetic_corpus(config, workspace)
     else:
         obtained = obtain_corpus(config.corpus.source, workspace.corpora_dir)
         corpus_dir = obtained.root
@@ -114,6 +130,19 @@ def find_sources(config: PipelineConfig, workspace: Workspace) -> Sources:
         checkpoint_fingerprint=start.fingerprint,
         vocabulary={} if start.vocabulary is None else start.vocabulary.to_mapping(),
     )
+
+
+def make_synthetic_corpus(config: PipelineConfig, workspace: Workspace) -> Path:
+    """Returns the directory of the synthetic corpus, which is made where it is not there yet.
+
+    Raises:
+      UsageError: espeak-ng is not installed.
+    """
+    from beam_jobs.synthetic_corpus import generate
+
+    directory = workspace.corpora_dir / f"{SYNTHETIC}-{digest(config.corpus.synthetic)[:12]}"
+    generate(directory, config.corpus.synthetic)
+    return directory
 
 
 @dataclasses.dataclass(frozen=True)

@@ -27,15 +27,14 @@ from model.settings import to_mapping
 from model.version import __version__
 from pipeline.config import PipelineConfig
 from pipeline.display import RunDisplay, display_path, show_error, show_summary
-from pipeline.failure import UNEXPECTED_EXIT_CODE, Failure
+from pipeline.failure import REJECTED_EXIT_CODE, UNEXPECTED_EXIT_CODE, Failure
 from pipeline.record import RunDirectory, RunRecord, RunRequest
 from pipeline.reports import write_report
-from pipeline.runs import RunEntry, read_run
+from pipeline.runs import RunEntry, read_run, read_runs
 from pipeline.workspace import Workspace, new_run_id
 
 INTERRUPT_EXIT_CODE = 130
-_EXIT_CODE_BY_VERDICT = {"ACCEPT": 0, "REJECT": 4, "NEEDS_REVIEW": 5}
-_REJECTED_EXIT_CODE = 4
+_EXIT_CODE_BY_VERDICT = {"ACCEPT": 0, "REJECT": REJECTED_EXIT_CODE, "NEEDS_REVIEW": 5}
 _POLL_SECONDS = 0.1
 _MEMORY_POLL_SECONDS = 1.0
 # Long enough for a training step to end and for TFX to mark the node as failed.
@@ -258,7 +257,7 @@ def exit_code_of(entry: RunEntry) -> int:
     if entry.verdict is None:
         return 0
     if entry.decision is not None and entry.decision.decision == "reject":
-        return _REJECTED_EXIT_CODE
+        return REJECTED_EXIT_CODE
     if entry.decision is not None and entry.verdict == "NEEDS_REVIEW":
         return 0
     return _EXIT_CODE_BY_VERDICT[entry.verdict]
@@ -280,8 +279,9 @@ def _conclude(
         directory.write(record)
         if failure is None:
             entry = read_run(workspace, record.run_id)
-            if entry.decisions:
-                entry = dataclasses.replace(entry, report=str(write_report(workspace, entry)))
+            if entry.judged is not None:
+                report = write_report(workspace, entry, read_runs(workspace))
+                entry = dataclasses.replace(entry, report=str(report))
             code = exit_code_of(entry)
             if code != record.exit_code:
                 entry = dataclasses.replace(entry, record=dataclasses.replace(record, exit_code=code))

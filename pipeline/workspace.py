@@ -6,7 +6,7 @@ workspace/
   pipelines/<pipeline>/decisions/<release digest>/   what people decided about a release
   metadata.sqlite                the metadata store
   releases/<name>/{saved_model,onnx}/<version>/
-  runs/<run id>/{run.json,log.txt,events.jsonl}, and report.html where a person decided about its model
+  runs/<run id>/{run.json,log.txt,events.jsonl}, and report.html where it judged a model
   staging/                       half-done work that a killed run goes on from
   lock                           held while a run is under way
 """

@@ -13,9 +13,8 @@ ceiling stands above the harder of both.
 
 from __future__ import annotations
 
-from components.wer_evaluator.settings import GateSettings
 from pipeline.config import PipelineConfig
-from pipeline.recipes import base_recipe
+from pipeline.recipes import base_recipe, librispeech_gate
 
 
 def get_config() -> PipelineConfig:
@@ -23,7 +22,7 @@ def get_config() -> PipelineConfig:
     return base_recipe(
         "librispeech_10h",
         corpus="/data/librilight-10h",
-        gate=GateSettings(max_wer=0.22, max_wer_increase=0.005),
+        gate=librispeech_gate(max_wer=0.22, non_inferiority_margin=0.006),
         steps=20_000,
         head_only_steps=10_000,
         peak_learning_rate=5e-5,

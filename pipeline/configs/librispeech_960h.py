@@ -10,9 +10,8 @@ both.
 
 from __future__ import annotations
 
-from components.wer_evaluator.settings import GateSettings
 from pipeline.config import PipelineConfig
-from pipeline.recipes import base_recipe
+from pipeline.recipes import base_recipe, librispeech_gate
 
 
 def get_config() -> PipelineConfig:
@@ -20,7 +19,7 @@ def get_config() -> PipelineConfig:
     return base_recipe(
         "librispeech_960h",
         corpus="train-clean-100,train-clean-360,train-other-500,dev-clean,dev-other,test-clean,test-other",
-        gate=GateSettings(max_wer=0.11, max_wer_increase=0.005),
+        gate=librispeech_gate(max_wer=0.11, non_inferiority_margin=0.005),
         steps=320_000,
         peak_learning_rate=1e-4,
         mask_time_prob=0.5,

@@ -77,7 +77,7 @@ def get_config() -> PipelineConfig:
         gate=PretrainingGateSettings(
             max_contrastive_loss=2.5,
             min_code_perplexity=200,
-            max_contrastive_loss_increase=0.05,
+            non_inferiority_margin=0.05,
             min_utterances=5_000,
             first_run="review",
         ),

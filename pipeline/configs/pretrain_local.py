@@ -45,8 +45,6 @@ def get_config() -> PipelineConfig:
             gumbel_temperature_decay=0.995,
         ),
         evaluation=PretrainingEvaluationSettings(num_negatives=50),
-        gate=PretrainingGateSettings(
-            max_contrastive_loss=3.7, min_code_perplexity=32, max_contrastive_loss_increase=0.1
-        ),
+        gate=PretrainingGateSettings(max_contrastive_loss=3.7, min_code_perplexity=32, non_inferiority_margin=0.1),
         release=ReleaseSettings(name="wav2vec2-tiny-pretrained", license="apache-2.0"),
     )

@@ -43,6 +43,6 @@ def get_config() -> PipelineConfig:
         evaluation=PretrainingEvaluationSettings(
             num_negatives=20, parity_utterances=4, num_probes=2, bootstrap_resamples=100
         ),
-        gate=PretrainingGateSettings(max_contrastive_loss=20.0, max_contrastive_loss_increase=20.0),
+        gate=PretrainingGateSettings(max_contrastive_loss=20.0, non_inferiority_margin=20.0),
         release=ReleaseSettings(name="wav2vec2-pretrain-smoke", license="apache-2.0"),
     )

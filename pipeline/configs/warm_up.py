@@ -39,6 +39,14 @@ def get_config() -> PipelineConfig:
             final_dropout=0.0,
             mask_time_prob=0.0,
         ),
-        gate=GateSettings(max_wer=0.75, max_wer_increase=0.05),
+        gate=GateSettings(
+            max_wer=0.75,
+            non_inferiority_margin=0.05,
+            # It learned from clean synthetic speech alone, and hears words in noise: what it trained, the checkpoint
+            # that comes with the project, hears 159 in the six noises of evaluation.seed, and 157 and 91 with the seeds
+            # 1 and 2. Trainings differ, so the bound has room.
+            max_noise_words=250,
+            max_release_bytes=20_000_000,
+        ),
         release=ReleaseSettings(name="wav2vec2-tiny-synthetic", license="apache-2.0"),
     )

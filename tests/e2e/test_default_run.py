@@ -152,3 +152,7 @@ def test_real_speech_runs_through_and_is_rejected(tmp_path, real_data):
     assert (run["state"], run["verdict"]) == ("COMPLETE", "REJECT")
     assert run["wer"]["test-clean"] > 0.5
     assert published(workspace) == []
+    checks = {gate["name"]: gate for gate in run["gates"]}
+    # It is a part of the subset that is read, and the gate sees it.
+    assert checks["published/test-clean"]["verdict"] == "FAIL"
+    assert checks["published/test-clean"]["threshold"] == 2620

@@ -49,8 +49,9 @@ def test_every_node_ran_and_the_backbone_was_accepted(first):
     assert 0 < measures["contrastive_loss"] < 10
     assert 2 <= measures["code_perplexity"] <= measures["codes"] == 128
     assert {gate["name"] for gate in first["gates"]} == {
-        "data_anomalies", "complete/validation", "max_contrastive_loss/validation", "min_code_perplexity/validation",
-        "baseline", "saved_model_hidden_states", "onnx_hidden_states",
+        "data_anomalies", "complete/validation", "min_utterances/validation", "masked_frames/validation",
+        "max_contrastive_loss/validation", "min_code_perplexity/validation", "baseline",
+        "saved_model_hidden_states", "onnx_hidden_states",
     }  # fmt: skip
     assert set(first["releases"]) == {"saved_model", "onnx", "checkpoint"}
 

@@ -65,7 +65,8 @@ def judge(workspace):
             sizes_bytes=dict.fromkeys(files, len(content)), source_checkpoint=None, license="mit", language="en",
             sample_rate_hz=16_000, versions={},
         ).write(release)  # fmt: skip
-        metrics = {"model_digest": "7" * 64, "release_digest": digest, "splits": {"test-a": {"wer": 0.25, "cer": 0.1}}}
+        metrics = {"model_digest": "7" * 64, "release_digest": digest, "splits": {}}
+        metrics["splits"]["test-a"] = {"words": {"wer": 0.25}, "characters": {"cer": 0.1}}
         checks = [Check("a", "PASS", "Good."), Check("b", _OUTCOME_BY_VERDICT[verdict], "It is so.")]
         decision = decision_of(checks, ("a",))
         assert decision.verdict == verdict

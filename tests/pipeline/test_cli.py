@@ -50,7 +50,9 @@ def call(capsys):
 def test_help_names_every_command():
     result = w2v2("--help")
     assert result.returncode == 0
-    names = ("run", "runs", "review", "approve", "reject", "transcribe", "score", "ingest", "convert", "doctor")
+    names = (
+        "run", "runs", "review", "approve", "reject", "transcribe", "evaluate", "score", "ingest", "convert", "doctor",
+    )  # fmt: skip
     for command in names:
         assert f" {command} " in result.stdout
 
@@ -61,6 +63,7 @@ def test_help_names_every_command():
         (["run"], "tfx", "pipeline"),
         (["ingest", "--corpus", "a", "--output", "b"], "apache_beam", "pipeline"),
         (["convert", "a", "b"], "keras", "train"),
+        (["evaluate", "a", "--corpus", "b"], "apache_beam", "pipeline"),
     ],
 )
 def test_a_command_says_which_packages_it_lacks(call, monkeypatch, arguments, package, extra):

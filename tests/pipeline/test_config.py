@@ -7,7 +7,7 @@ import pytest
 from beam_jobs.librispeech.settings import IngestSettings
 from components.checkpoint_converter.settings import CheckpointSettings
 from components.pretraining_evaluator.settings import PretrainingEvaluationSettings, PretrainingGateSettings
-from components.wer_evaluator.settings import GateSettings
+from components.wer_evaluator.settings import EvaluationSettings, GateSettings
 from model.errors import ConfigurationError
 from model.settings import from_json, to_json
 from model.training.settings import TrainingSettings
@@ -61,6 +61,10 @@ def minimal(**changes):
         (
             {"train": TrainingSettings(steps=1, max_samples=600_000)},
             "train.max_samples must be ingest.max_samples, 560000, at most, not 600000",
+        ),
+        (
+            {"evaluation": EvaluationSettings(num_silences=0)},
+            "evaluation.num_silences must be at least 1 with gate.max_silence_words 0, not 0",
         ),
         (
             {"ingest": IngestSettings(transcripts="none")},

@@ -54,6 +54,8 @@ def entry():
             "threshold": 0.5,
             "measured": 0.625,
             "interval": [0.6, 0.65],
+            "unit": "fraction",
+            "bound": "most",
         },
         {"name": "baseline", "verdict": "NOT APPLICABLE", "reason": "No baseline.", "measured": None},
     )
@@ -79,6 +81,7 @@ def entry():
         reasons=(gates[0]["reason"],),
         releases={"onnx": Release("/releases/tiny/onnx/3", "3", "abc", False, "It was there already.")},
         report="/evaluation/report.html",
+        junit="/evaluation/gate.junit.xml",
         log="/log.txt",
     )
 
@@ -105,10 +108,12 @@ def test_the_summary_tells_nodes_wer_verdict_reasons_releases_and_report(entry):
         "test-a 62.5 % 95 % interval 60.0 % to 65.0 %",
         "test-b no number",
         "REJECT",
-        "✗ max_wer/test-a The WER of test-a is 62.5 %, above the ceiling of 50.0 %.",
-        "· baseline No baseline.",
+        "Check Measured Asked for Reason",
+        "✗ max_wer/test-a 62.5 % ≤ 50.0 % The WER of test-a is 62.5 %, above the ceiling of 50.0 %.",
+        "The other checks: 1 not asked for; w2v2 review shows them.",
         "ONNX /releases/tiny/onnx/3 published before",
         "Report /evaluation/report.html",
+        "JUnit XML /evaluation/gate.junit.xml",
         "Log /log.txt",
         "Run 20260101T000000Z-aaaa took 4 min 05 s, at most 3.1 GB of memory.",
     ]

@@ -15,16 +15,19 @@ import pytest
 
 import components.transform
 from components.decisions import DecisionRecord, create_decision, decisions_place, decisions_state
+from components.wer_evaluator.settings import EvaluationSettings
+from model.beam_search import BeamSearchSettings
 from model.errors import DataError, UsageError
 from model.settings import digest, to_mapping
 from model.text import librispeech_vocabulary
 from pipeline.config import load_config
-from pipeline.local import _schema_path, main, run
+from pipeline.local import _language_model_state, _schema_path, main, run
 from pipeline.nodes import FORMAT_BY_PUSHER, node_ids
 from pipeline.partial_run import PastRun
 from pipeline.record import RunDirectory, RunRecord, RunRequest
 from pipeline.sources import Sources
 from pipeline.workspace import Workspace
+from tests.arpa import write_arpa
 
 
 @pytest.mark.parametrize(("config", "task"), [("smoke", "ctc"), ("pretrain_smoke", "pretraining")])
@@ -66,6 +69,39 @@ def test_the_schema_has_a_name_that_changes_with_its_content(tmp_path):
     path.write_bytes(b"half")  # a copy that was cut off is made again
     _schema_path(workspace)
     assert path.read_bytes() == content
+
+
+def test_a_language_model_is_tried_before_anything_is_trained(tmp_path, monkeypatch):
+    def config(**beam_search):
+        settings = EvaluationSettings(beam_search=BeamSearchSettings(**beam_search) if beam_search else None)
+        return dataclasses.replace(load_config("smoke"), evaluation=settings)
+
+    path = tmp_path / "words.arpa"
+    letters = {token: number for number, token in enumerate(["<pad>", "<unk>", "|", *"ACHMNOST"])}
+
+    def state(chosen):
+        return _language_model_state(chosen, letters, tmp_path / "scratch")
+
+    named = config(language_model=str(path))
+    with pytest.raises(
+        UsageError, match=r"beam_search.language_model must be a file in the ARPA format, and .* is none"
+    ):
+        state(named)
+    path.write_text("one")
+    with pytest.raises(DataError, match=r"words\.arpa must be a language model in the ARPA format, with the lines"):
+        state(named)
+    write_arpa(path, [("cat", -1.0), ("mat", -1.0)])
+    with pytest.raises(DataError, match=r"The words of .*words\.arpa must be written in capitals"):
+        state(named)
+    write_arpa(path, [("CAT", -1.0)])
+    before = state(named)
+    assert before == state(config(language_model=str(path), alpha=1.0))
+    write_arpa(path, [("CAT", -1.0), ("HAT", -1.0)])
+    assert before != state(named)
+    assert state(config()) == state(load_config("pretrain_smoke")) == ""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="the extra 'lm', and pyctcdecode is not installed"):
+        state(named)
 
 
 def test_a_run_of_other_code_is_not_gone_on_with(tmp_path, monkeypatch):

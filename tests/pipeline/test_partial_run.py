@@ -42,6 +42,18 @@ def test_from_runs_what_comes_after_and_reuses_the_newest_run_that_has_the_rest(
     assert (plan.from_nodes, plan.to_nodes, plan.base_run_id) == (("Trainer",), (), "r1")
 
 
+def test_an_evaluation_is_reused_only_with_the_language_model_that_it_decoded_with():
+    graph = {"Trainer": (), "WEREvaluator": ("Trainer",), "Pusher": ("WEREvaluator",)}
+    digests = {**DIGESTS, "language model": "a"}
+    plain, other = past("r3", finished=graph), past("r2", finished=graph, digests={**DIGESTS, "language model": "b"})
+    same = past("r1", finished=graph, digests=digests)
+    assert plan_run(graph, "Pusher", None, [plain, other, same], digests).base_run_id == "r1"
+    assert plan_run(graph, "Pusher", None, [other, plain], DIGESTS).base_run_id == "r3"
+    assert plan_run(graph, "WEREvaluator", None, [other], digests).base_run_id == "r2"
+    with pytest.raises(UsageError, match="finished them with the same corpus, checkpoint and language model; run once"):
+        plan_run(graph, "Pusher", None, [plain, other], digests)
+
+
 def test_from_the_first_node_needs_the_outputs_of_other_branches():
     with pytest.raises(UsageError, match="--from Gen reuses the outputs of Converter, Resolver, and no earlier run"):
         plan_run(GRAPH, "Gen", None, [], DIGESTS)
@@ -124,6 +136,10 @@ def test_resume_prefers_a_run_that_has_finished_something_but_none_before_one_th
         (
             [past("r9", complete=False, digests={**DIGESTS, "corpus": "x", "checkpoint": "y"})],
             "as it was in run r9, and since then the corpus and the checkpoint changed",
+        ),
+        (
+            [past("r9", complete=False, digests={**DIGESTS, "language model": "x"})],
+            "as it was in run r9, and since then the language model changed",
         ),
     ],
 )

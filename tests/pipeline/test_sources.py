@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from components.checkpoint_converter.settings import CheckpointSettings
+from model.beam_search import BeamSearchSettings
 from model.errors import UsageError
 from model.pretrained import TINY
 from model.text import librispeech_vocabulary
@@ -27,6 +28,14 @@ def test_paths_become_absolute(config, tmp_path, monkeypatch):
     assert chosen.corpus.source == str(tmp_path / "speech")
     assert chosen.checkpoint.source == str(tmp_path / "checkpoints" / "base")
     assert chosen.pipeline_name.startswith("smoke-speech-")
+
+
+def test_the_language_model_has_an_absolute_path(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for given, absolute in (("lm/4-gram.arpa", str(tmp_path / "lm" / "4-gram.arpa")), ("gs://models/a.arpa",) * 2):
+        named = dataclasses.replace(config.evaluation, beam_search=BeamSearchSettings(given, alpha=0.7))
+        chosen = with_absolute_sources(dataclasses.replace(config, evaluation=named))
+        assert chosen.evaluation.beam_search == BeamSearchSettings(absolute, alpha=0.7)
 
 
 def test_words_stay_words(config):

@@ -416,3 +416,16 @@ def test_a_run_whose_release_somebody_has_decided_about_ends_by_that_word_and_ha
     assert "<td>Heard it.</td>" in directory.report_file.read_text()
     assert str(directory.report_file) in screen.getvalue()
     assert "approved by jane@host" in screen.getvalue()
+
+
+def test_a_run_that_has_judged_ends_with_a_report_that_has_the_history(workspace, judge):
+    earlier = judge("20260101T000000Z-aaaa", "REJECT", content="other")
+    run_ = judge("20260102T000000Z-bbbb", "ACCEPT")
+    directory = RunDirectory(workspace.runs_dir / run_.run_id)
+    screen = io.StringIO()
+    result = ProcessResult(0, {"ok": True}, None, None, 1.0, 1)
+    assert _conclude(workspace, directory, result, None, Console(file=screen, width=200)) == 0
+    page = directory.report_file.read_text()
+    assert page.index(f"<code>{run_.run_id}</code> (this report)") < page.index(f"<code>{earlier.run_id}</code>")
+    assert "What people decided" not in page
+    assert str(directory.report_file) in screen.getvalue()

@@ -1,0 +1,135 @@
+"""`w2v2 evaluate`."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from model.errors import UsageError
+from pipeline.commands.options import (
+    DEFAULT_CONFIG,
+    JsonOption,
+    LanguageOption,
+    WorkspaceOption,
+    require_extra,
+    workspace_at,
+)
+from pipeline.commands.outcome import console, print_json
+
+
+def evaluate(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A release, a model directory, or a published checkpoint: 'tiny', a directory, a file of weights, or"
+            " hf://owner/name\\[@revision].",
+        ),
+    ],
+    corpus: Annotated[
+        str,
+        typer.Option(
+            help="What w2v2 ingest takes: subsets of LibriSpeech, such as test-clean,test-other; a directory in its"
+            " layout; an archive; a manifest (.tsv, .jsonl); or 'synthetic', or a directory that ingest has written."
+        ),
+    ],
+    beam_flags: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="BEAM_FLAG",
+            help="After --, flags of Beam: --runner=DataflowRunner --project=… --region=… --temp_location=gs://…",
+            show_default=False,
+        ),
+    ] = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A split to evaluate on, also several times; default: every test split."),
+    ] = None,
+    pad_to: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="SAMPLES", help="The constant length; longer utterances keep theirs. Default: 246000."
+        ),
+    ] = None,
+    padding: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND",
+            help="What padding is to the model: masked; unmasked, where it counts as sound, as in the original"
+            " checkpoints' tooling; or both.",
+        ),
+    ] = "masked",
+    baseline: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="A model to compare with, heard on the same utterances.")
+    ] = None,
+    language_model: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="An n-gram language model (ARPA) for one more row, by beam search."),
+    ] = None,
+    language: LanguageOption = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that read and hear.")] = 1,
+    staging: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where records, exports and results are while the command runs: a directory, or, as Dataflow needs, a"
+            " gs:// address. Default: the workspace.",
+        ),
+    ] = None,
+    config: Annotated[
+        str, typer.Option(help="The configuration whose ingest settings are taken: limits and splits.")
+    ] = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
+) -> int:
+    """Measure any model on any corpus, without a training: WER alone, padded and in batches."""
+    require_extra("evaluate", "pipeline", "apache_beam")
+    if beam_flags and workers > 1:
+        raise UsageError("Either --workers or Beam's flags must say what runs the jobs, not both; leave one out.")
+    from pipeline.config import SYNTHETIC, load_config
+    from pipeline.foreground import shown
+
+    chosen, place = load_config(config), workspace_at(workspace)
+    with shown(None if as_json else console(), "Starting"):
+        from beam_jobs import places
+        from beam_jobs.evaluation import PUBLISHED_PADDING_SAMPLES
+        from beam_jobs.evaluation.evaluate import EvaluationRequest
+        from beam_jobs.evaluation.evaluate import evaluate as make_evaluation
+        from beam_jobs.evaluation.tables import TableSettings
+        from model.beam_search import BeamSearchSettings
+        from pipeline.sources import absolute_corpus, make_synthetic_corpus
+
+        search = None if language_model is None else BeamSearchSettings(str(language_model))
+        request = EvaluationRequest(
+            model=model,
+            corpus=str(make_synthetic_corpus(chosen, place)) if corpus == SYNTHETIC else absolute_corpus(corpus),
+            splits=split or (),
+            padding=padding,
+            baseline=baseline,
+            language=language,
+            tables=TableSettings(pad_to or PUBLISHED_PADDING_SAMPLES, beam_search=search),
+            ingest=chosen.ingest,
+            workers=workers,
+            beam_flags=beam_flags or (),
+        )
+        place.staging_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="evaluate-", dir=place.staging_dir) as scratch:
+            if staging is None:
+                evaluated = make_evaluation(request, place.corpora_dir, scratch)
+            else:
+                root = places.absolute(staging)
+                shared = places.join(root, Path(scratch).name)
+                corpora = f"{root}.corpora" if places.is_remote(root) else place.corpora_dir
+                try:
+                    evaluated = make_evaluation(request, corpora, scratch, shared)
+                finally:
+                    places.remove_tree(shared)
+    if as_json:
+        return print_json(evaluated.to_mapping())
+    from pipeline.evaluation_display import show_evaluation
+
+    show_evaluation(console(), evaluated)
+    return 0
