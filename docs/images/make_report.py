@@ -1,0 +1,88 @@
+"""Makes the pictures of a report that README and documentation show, from a run and with a headless Chromium.
+
+Example:
+  $ .venv/bin/python docs/images/make_report.py --run 20260309T06
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from model.errors import UsageError, W2v2Error
+from pipeline.runs import latest_evaluated, read_runs
+from pipeline.workspace import Workspace
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_DIRECTORY = Path(__file__).parent
+_WIDTH = 1120
+# The name of each picture, what of the page is in it, the top and sections by title, and its height.
+_TOP = ""
+_PICTURES = (
+    ("report.png", (_TOP, "By slice", "Worst utterances"), 1060),
+    ("report-checks.png", (_TOP, "Checks", "Error rates"), 1400),
+    ("report-utterances.png", ("Worst utterances",), 620),
+)
+_MAX_BYTES = 300_000
+
+
+def main() -> None:
+    """Makes the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workspace", type=Path, default=Path("workspace"), help="where the run lies")
+    parser.add_argument("--run", default="", help="the beginning of the run's id; else the latest that judged a model")
+    parser.add_argument("--browser", default="", help="a Chromium or Chrome; else the one on PATH")
+    options = parser.parse_args()
+    browser = options.browser or next(filter(None, map(shutil.which, _BROWSERS)), "")
+    if not browser:
+        raise UsageError(f"A browser must be on PATH ({', '.join(_BROWSERS)}), and none is; give one with --browser.")
+    workspace = Workspace(options.workspace.resolve())
+    entry = latest_evaluated((one for one in read_runs(workspace) if one.run_id.startswith(options.run)), workspace)
+    page = Path(str(entry.report)).read_text(encoding="utf-8")
+    for name, parts, height in _PICTURES:
+        size = _draw(browser, _excerpt(page, parts), _DIRECTORY / name, height)
+        print(f"{name}: {size / 1000:.0f} kB, of run {entry.run_id}")
+
+
+def _excerpt(page: str, parts: Sequence[str]) -> str:
+    """Returns a page with some of its parts only."""
+    head, _, _ = page.partition("<main>")
+    return f"{head}<main>{''.join(_part(page, title) for title in parts)}</main></body></html>"
+
+
+def _part(page: str, title: str) -> str:
+    pattern = "(?<=<main>).*?(?=<nav)" if title == _TOP else f"<section[^>]*><h2>{re.escape(title)}</h2>.*?</section>"
+    found = re.search(pattern, page, re.DOTALL)
+    if found is None:
+        raise UsageError(f"The report must have a section {title!r}, and has none; take that of another run.")
+    return found[0]
+
+
+def _draw(browser: str, page: str, picture: Path, height: int) -> int:
+    """Writes a picture of the top of a page; returns its size in bytes."""
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "page.html"
+        file.write_text(page, encoding="utf-8")
+        command = [
+            browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+            f"--user-data-dir={directory}/profile", f"--window-size={_WIDTH},{height}", f"--screenshot={picture}",
+            file.as_uri(),
+        ]  # fmt: skip
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
+    size = picture.stat().st_size
+    if size > _MAX_BYTES:
+        raise UsageError(f"{picture.name} must have {_MAX_BYTES} bytes at most, and has {size}; make its height less.")
+    return size
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except W2v2Error as error:
+        sys.exit(str(error))
