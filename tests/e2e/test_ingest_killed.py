@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -55,8 +56,11 @@ def content(output):
 def finished(staging):
     """The inode of each shard that has its result, which is written last, by its name."""
     found = {}
-    for result in staging.glob("*/results/*-[0-9]*.json"):
-        split, _, number = result.stem.rpartition("-")
+    for result in staging.glob("*/results/*.json"):
+        # While a result is written its name has more parts; it is finished when it has this one.
+        if not (name := re.fullmatch(r"(.+)-(\d{5})", result.stem)):
+            continue
+        split, number = name.groups()
         shard = result.parent.parent / f"Split-{split}" / f"data_tfrecord-{number}-of-{SHARDS:05d}"
         found[f"Split-{split}/{shard.name}"] = shard.stat().st_ino
     return found
@@ -83,10 +87,12 @@ def test_a_job_that_was_killed_goes_on(corpus, expected, tmp_path, engine):
     job = subprocess.Popen(
         command(corpus, output, ENGINES[engine]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    wait_for(lambda: len(finished(staging)) >= 3 or job.poll() is not None)
-    children = psutil.Process(job.pid).children(recursive=True)
-    job.kill()
-    job.wait()
+    try:
+        wait_for(lambda: len(finished(staging)) >= 3 or job.poll() is not None)
+        children = psutil.Process(job.pid).children(recursive=True)
+    finally:
+        job.kill()
+        job.wait()
     kept = finished(staging)
     assert 3 <= len(kept) < 2 * SHARDS, "it was killed in the middle"
     assert not output.exists()
