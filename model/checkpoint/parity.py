@@ -142,6 +142,10 @@ def module_outputs(model: Any, waveform: np.ndarray[Any, Any]) -> dict[str, np.n
             object.__setattr__(layer, "call", recording(_published_name(layer.path, model), layer.call))
             patched.callback(object.__delattr__, layer, "call")
         result = model(waveform[None])
+        encoder = model.backbone.feature_extractor
+        if encoder.folds_norm:
+            # The model computes these two at once, so that neither was called.
+            encoder.norms[0](encoder.convolutions[0](waveform[None, :, None]))
     if model.head == "ctc":
         found["logits"] = np.asarray(result[0][0])
     elif model.head == "pretraining":

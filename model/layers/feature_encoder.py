@@ -11,6 +11,7 @@ from model.config import Wav2Vec2Config
 from model.layers.activation import activation
 from model.layers.group_norm import ChannelGroupNorm
 from model.layers.layer_normalisation import layer_normalise
+from model.layers.normalised_convolution import convolve_normalised
 from model.layers.strided_convolution import convolve
 
 # The norms of the convolutions keep PyTorch's default, whatever `layer_norm_eps` says.
@@ -77,13 +78,24 @@ class FeatureEncoder(keras.layers.Layer):
         """
         frames = ops.expand_dims(waveforms, -1)
         for index, convolution in enumerate(self.convolutions):
-            frames = convolve(convolution, frames, training)
-            if index < len(self.norms):
-                norm = self.norms[index]
-                if isinstance(norm, ChannelGroupNorm):
-                    valid = None if num_samples is None else self.config.num_frames(num_samples, layers=index + 1)
-                    frames = norm(frames, valid, training=training)
+            norm = self.norms[index] if index < len(self.norms) else None
+            if isinstance(norm, ChannelGroupNorm):
+                valid = None if num_samples is None else self.config.num_frames(num_samples, layers=index + 1)
+                if self.folds_norm and not training:
+                    frames = convolve_normalised(convolution, norm, waveforms, valid)
                 else:
+                    frames = norm(convolve(convolution, frames, training), valid, training=training)
+            else:
+                frames = convolve(convolution, frames, training)
+                if norm is not None:
                     frames = layer_normalise(norm, frames, training)
             frames = activation(self.config.feat_extract_activation, training)(frames)
         return frames
+
+    @property
+    def folds_norm(self) -> bool:
+        """Whether, where no gradients are wanted, the first convolution takes the group norm in, and neither is called.
+
+        In float32 only: covariances in bfloat16 would be of no use.
+        """
+        return self.config.feat_extract_norm == "group" and self.compute_dtype == "float32"
