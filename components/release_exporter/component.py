@@ -20,7 +20,10 @@ class ReleaseExporterSpec(ComponentSpec):
         "settings": ExecutionParameter(type=str),
         "code_fingerprint": ExecutionParameter(type=str),
     }
-    INPUTS = {"model": ChannelParameter(type=standard_artifacts.Model)}  # noqa: RUF012
+    INPUTS = {  # noqa: RUF012
+        "model": ChannelParameter(type=standard_artifacts.Model),
+        "examples": ChannelParameter(type=standard_artifacts.Examples, optional=True),
+    }
     OUTPUTS = {"release": ChannelParameter(type=standard_artifacts.Model)}  # noqa: RUF012
 
 
@@ -36,15 +39,20 @@ class ReleaseExporter(base_component.BaseComponent):
     Args:
       model: Trainer's Model, with a model directory under `model_directory/`.
       settings: Name, licence and so on.
+      examples: On whose validation split it is measured how much of the model bears int8; None where the model is no
+        recogniser.
     """
 
     SPEC_CLASS = ReleaseExporterSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(self, model: types.BaseChannel, settings: ReleaseSettings) -> None:
+    def __init__(
+        self, model: types.BaseChannel, settings: ReleaseSettings, examples: types.BaseChannel | None = None
+    ) -> None:
         super().__init__(
             ReleaseExporterSpec(
                 model=model,
+                examples=examples,
                 settings=to_json(settings),
                 code_fingerprint=code_fingerprint("components.release_exporter", "model"),
                 release=types.Channel(type=standard_artifacts.Model),

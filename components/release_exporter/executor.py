@@ -14,6 +14,8 @@ from model.export.settings import ReleaseSettings
 from model.settings import from_json
 
 MODEL_DIRECTORY = "model_directory"
+# What the model was not trained on, and is not judged by.
+_SPEECH_SPLIT = "validation"
 
 
 class Executor(base_executor.BaseExecutor):
@@ -30,6 +32,7 @@ class Executor(base_executor.BaseExecutor):
         Args:
           input_dict:
             - model: one Model; the model directory lies under `model_directory/`.
+            - examples: one Examples, or none; the split `validation` is heard to find what bears int8.
           output_dict:
             - release: one Model; `saved_model/`, `onnx/`, `checkpoint/` and `RELEASE.json`, as `model.export.release`
               draws them. Custom properties: `release_digest`, `model_digest`.
@@ -40,11 +43,17 @@ class Executor(base_executor.BaseExecutor):
         Raises:
           CheckpointError: the model directory is not whole.
           ReleaseError: an export does not compute what the model computes.
+          DataError: an utterance cannot be read.
           DiskFullError: there is no room left.
         """
         model = artifact_utils.get_single_instance(input_dict["model"])
         artifact = artifact_utils.get_single_instance(output_dict["release"])
         settings = from_json(ReleaseSettings, exec_properties["settings"])
-        release = build_release(Path(model.uri) / MODEL_DIRECTORY, artifact.uri, settings)
+        speech: list[str] = []
+        if input_dict.get("examples"):
+            examples = artifact_utils.get_single_instance(input_dict["examples"])
+            split = Path(artifact_utils.get_split_uri([examples], _SPEECH_SPLIT))
+            speech = sorted(str(path) for path in split.iterdir())
+        release = build_release(Path(model.uri) / MODEL_DIRECTORY, artifact.uri, settings, speech_files=speech)
         artifact.set_string_custom_property("release_digest", release.release_digest)
         artifact.set_string_custom_property("model_digest", release.model_digest)

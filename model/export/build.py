@@ -1,7 +1,7 @@
 """Builds a release from a model directory.
 
     python -m model.export.build MODEL_DIRECTORY OUTPUT_DIRECTORY [--settings JSON] [--formats NAME,…]
-      [--padding masked|unmasked] [--json]
+      [--padding masked|unmasked] [--speech FILE]… [--json]
 
 A process of its own makes the release digest a function of the model and of the versions: TensorFlow numbers the
 functions that a process has traced, and writes the numbers into the SavedModel.
@@ -39,7 +39,7 @@ from model.version import __version__
 Padding = Literal["masked", "unmasked"]
 PADDINGS: tuple[Padding, ...] = ("masked", "unmasked")
 
-_DISTRIBUTIONS = ("tensorflow", "keras", "tf2onnx", "onnx")
+_DISTRIBUTIONS = ("tensorflow", "keras", "onnx", "onnxruntime")
 
 
 def build_release(
@@ -48,6 +48,7 @@ def build_release(
     settings: ReleaseSettings,
     formats: Sequence[Format] = FORMATS,
     padding: Padding = "masked",
+    speech_files: Sequence[str] = (),
 ) -> Release:
     """Exports a model, in a fresh process.
 
@@ -57,6 +58,7 @@ def build_release(
       settings: Name, licence and so on.
       formats: In which formats; what is published has all of them.
       padding: As in `Wav2Vec2Base`; what is published is masked.
+      speech_files: TFRecord files of utterances on which it is measured what int8 changes, as `export_onnx` takes them.
 
     Raises:
       CheckpointError: the model directory is not whole.
@@ -74,6 +76,7 @@ def build_release(
             f"--settings={to_json(settings)}",
             f"--formats={','.join(formats)}",
             f"--padding={padding}",
+            *(f"--speech={Path(file).resolve()}" for file in speech_files),
             "--json",
         ],
     )
@@ -86,6 +89,7 @@ def export_release(
     settings: ReleaseSettings,
     formats: Sequence[Format] = FORMATS,
     padding: Padding = "masked",
+    speech_files: Sequence[str] = (),
 ) -> Release:
     """Does the work of `build_release` in this process."""
     from model.directory import load_model
@@ -104,7 +108,7 @@ def export_release(
         if SAVED_MODEL in formats:
             export_saved_model(loaded, output / SAVED_MODEL)
         if ONNX in formats:
-            export_onnx(loaded, output / ONNX, settings.onnx_opset)
+            export_onnx(loaded, output / ONNX, settings, speech_files)
         if CHECKPOINT in formats:
             export_checkpoint(loaded, output / CHECKPOINT)
         files = {
@@ -137,6 +141,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--settings", default="{}", help="JSON of ReleaseSettings")
     parser.add_argument("--formats", default=",".join(FORMATS), help="names, parted by commas")
     parser.add_argument("--padding", choices=PADDINGS, default="masked", help="whether padding counts as sound")
+    parser.add_argument("--speech", action="append", default=[], help="a TFRecord file of utterances, for int8")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args(argv)
 
@@ -148,6 +153,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             settings,
             arguments.formats.split(","),
             arguments.padding,
+            arguments.speech,
         )
         return {"release_digest": release.release_digest, "model_digest": release.model_digest}
 

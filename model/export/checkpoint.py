@@ -20,7 +20,7 @@ from model.checkpoint import table, write_published
 from model.checkpoint.convert import match
 from model.checkpoint.source import read_checkpoint
 from model.errors import CheckpointError, ReleaseError
-from model.export.onnx_model import hugging_face_files
+from model.export.hugging_face_files import hugging_face_files
 
 
 def export_checkpoint(loaded: Any, directory: str | Path) -> None:

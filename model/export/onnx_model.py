@@ -1,17 +1,19 @@
-"""The ONNX files of a release, in the layout that Hugging Face's tools read.
+"""The ONNX files of a release: one folder in the layout that Hugging Face's tools read, and below it one for onnx-asr.
 
 onnx/model.onnx           `input_values` float32 [batch, samples], normalised → `logits` float32 [batch, frames, vocab];
                           of a backbone `last_hidden_state` float32 [batch, frames, width]
-config.json               the architecture
-preprocessor_config.json  how a waveform becomes `input_values`
-vocab.json                id by token; this and what follows of a recogniser only
-tokenizer_config.json     what the tokens mean
-special_tokens_map.json   which tokens are no letters
+onnx/model_quantized.onnx the same with matrix products in int8; of a recogniser only, as is onnx_asr/
+config.json, …            what `model.export.hugging_face_files` gives
+onnx_asr/model.fp32.onnx  `input_values` float32 [batch, samples], sound as it is, and `input_lengths` int64 [batch] →
+                          `logprobs` float32 [batch, frames, vocab]; not called model.onnx, since optimum takes any file
+                          of that name, in whatever folder it finds it first
+onnx_asr/config.json, …   what `model.export.onnx_asr_files` gives
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +21,21 @@ import numpy as np
 
 from model.audio import SAMPLE_RATE_HZ
 from model.errors import ReleaseError
-from model.export.servable import LOGITS, output_name, servable
+from model.export.hugging_face_files import hugging_face_files
+from model.export.onnx_asr_files import onnx_asr_files
+from model.export.onnx_graph.network import recognising_model, scoring_model
+from model.export.onnx_graph.products import Precision
+from model.export.quantisation import choose_quantisation, read_speech
+from model.export.servable import output_name, servable
+from model.export.settings import ReleaseSettings
+from model.normalisation import normalise_waveforms
 from model.storage import replacing_directory
-from model.text import PAD_TOKEN, UNKNOWN_TOKEN, WORD_DELIMITER_TOKEN, Vocabulary
 from model.version import __version__
 
 MODEL_FILE = "onnx/model.onnx"
-DEFAULT_OPSET = 17
+QUANTIZED_FILE = "onnx/model_quantized.onnx"
+ONNX_ASR_FOLDER = "onnx_asr"
+ONNX_ASR_FILE = f"{ONNX_ASR_FOLDER}/model.fp32.onnx"
 # Agreement with the Keras model, as a share of the largest value where that is above 1: float32 has seven digits.
 MAX_DIFFERENCE = 1e-4
 
@@ -34,94 +44,87 @@ _CONTROL_FLOW = ("If", "Loop", "Scan")
 _MAX_WEIGHT_BYTES = 2_000_000_000
 
 
-def export_onnx(loaded: Any, directory: str | Path, opset: int = DEFAULT_OPSET) -> None:
+def export_onnx(
+    loaded: Any, directory: str | Path, settings: ReleaseSettings | None = None, speech_files: Iterable[str] = ()
+) -> None:
     """Writes a model as an ONNX folder; it appears whole or not at all.
 
-    The file is checked before it is kept: by ONNX's own checker, for control flow, which no fast runtime likes, and
-    against the Keras model in onnxruntime.
+    Each file is checked before it is kept: by ONNX's own checker, for control flow, which no fast runtime likes, and in
+    onnxruntime, those in float32 against the Keras model. What int8 costs is measured by the evaluator.
 
     Args:
       loaded: A `LoadedModel`.
       directory: Where; a directory that stands there is replaced.
-      opset: The version of ONNX's operators.
+      settings: The version of ONNX's operators, and how much int8 may change.
+      speech_files: TFRecord files of utterances that the model was not trained on, on which that is measured; without
+        any, everything is quantised that can be.
 
     Raises:
-      ReleaseError: the ONNX file does not compute what the model computes, or the model is too large for one file.
+      DataError: the utterances cannot be read.
+      ReleaseError: an ONNX file does not compute what the model computes, or the model is too large for one file.
       DiskFullError: there is no room left on the file system.
     """
-    loaded = servable(loaded)
-    weight_bytes = sum(variable.value.shape.num_elements() * 4 for variable in loaded.model.weights)
+    loaded, settings = servable(loaded), settings or ReleaseSettings()
+    opset = settings.onnx_opset
+    weights = {name: variable.numpy() for name, variable in _parameters(loaded.model).items()}
+    weight_bytes = sum(array.nbytes for array in weights.values())
     if weight_bytes > _MAX_WEIGHT_BYTES:
         raise ReleaseError(
             f"A model in one ONNX file must have less than {_MAX_WEIGHT_BYTES / 1e9:g} GB of weights, and this one has"
             f" {weight_bytes / 1e9:.1f} GB; release a smaller one."
         )
     with replacing_directory(directory) as temporary:
-        function = _scoring_function(loaded)
-        path = temporary / MODEL_FILE
-        path.parent.mkdir()
-        # What is checked is the file, when nothing else of the conversion is left in memory.
-        path.write_bytes(_convert(function, loaded, opset).SerializeToString(deterministic=True))
-        _check(path, function, loaded.config.min_samples, output_name(loaded))
         for name, value in hugging_face_files(loaded).items():
             (temporary / name).write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        model = scoring_model(loaded.config, weights, "float32", opset, _metadata(loaded))
+        _write(temporary / MODEL_FILE, model)
+        _check_scores(temporary / MODEL_FILE, loaded, "float32")
+        if loaded.tokens is None:
+            return
+        model = _quantised_model(loaded, weights, settings, speech_files)
+        _write(temporary / QUANTIZED_FILE, model)
+        _check_scores(temporary / QUANTIZED_FILE, loaded, "int8")
+        model = recognising_model(
+            loaded.config,
+            weights,
+            "float32",
+            opset,
+            _metadata(loaded),
+            _do_normalize(loaded),
+            loaded.tokens.blank_id,
+        )
+        _write(temporary / ONNX_ASR_FILE, model)
+        _check_recognition(temporary / ONNX_ASR_FILE, loaded)
+        for name, text in onnx_asr_files(loaded).items():
+            (temporary / ONNX_ASR_FOLDER / name).write_text(text, encoding="utf-8")
 
 
-def hugging_face_files(loaded: Any) -> dict[str, dict[str, Any]]:
-    """Returns the JSON files beside the model, by name: what transformers, optimum and transformers.js look for."""
-    described = {
-        "config.json": loaded.config.to_published(loaded.model.head),
-        "preprocessor_config.json": dict(loaded.preprocessor),
+def _quantised_model(
+    loaded: Any, weights: dict[str, np.ndarray[Any, Any]], settings: ReleaseSettings, speech_files: Iterable[str]
+) -> Any:
+    config, opset = loaded.config, settings.onnx_opset
+    speech = read_speech(speech_files, settings.int8_utterances, _do_normalize(loaded), config.min_samples)
+    least = settings.min_int8_text_agreement
+    chosen = choose_quantisation(config, weights, speech, loaded.tokens, least, opset)
+    metadata = {
+        **_metadata(loaded, "int8"),
+        "in_float32": json.dumps(chosen.in_float32),
+        "int8_utterances": str(chosen.utterances),
+        "int8_same_texts": str(chosen.same_texts),
     }
-    if loaded.tokens is None:
-        return described
-    vocabulary: Vocabulary = loaded.tokens
-
-    def token(text: str) -> str | None:
-        return text if text in vocabulary.tokens else None
-
-    special = {
-        "bos_token": token("<s>"),
-        "eos_token": token("</s>"),
-        "pad_token": token(PAD_TOKEN),
-        "unk_token": token(UNKNOWN_TOKEN),
-    }
-    return {
-        **described,
-        "vocab.json": vocabulary.to_mapping(),
-        "tokenizer_config.json": {
-            "tokenizer_class": "Wav2Vec2CTCTokenizer",
-            "processor_class": "Wav2Vec2Processor",
-            **special,
-            "word_delimiter_token": token(WORD_DELIMITER_TOKEN),
-            "do_lower_case": False,
-            "replace_word_delimiter_char": " ",
-        },
-        "special_tokens_map.json": {name: text for name, text in special.items() if text is not None},
-    }
+    return scoring_model(config, weights, "int8", opset, metadata, chosen.in_float32)
 
 
-def _scoring_function(loaded: Any) -> Any:
-    import tensorflow as tf
-
-    return tf.function(
-        lambda input_values: {output_name(loaded): loaded.model(input_values)[0]},
-        input_signature=[tf.TensorSpec([None, None], tf.float32, "input_values")],
-    )
+def _parameters(model: Any) -> dict[str, Any]:
+    return {name: weight for name, weight in model.named_weights().items() if "seed_generator_state" not in name}
 
 
-def _convert(function: Any, loaded: Any, opset: int) -> Any:
-    import tf2onnx
-
-    from model.export.onnx_graph import canonical
-
-    model, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=opset)
-    dimensions = {"input_values": ("batch", "samples"), output_name(loaded): ("batch", "frames", None)}
-    return canonical(model, name=loaded.model.name, dimensions=dimensions, metadata=_metadata(loaded))
+def _do_normalize(loaded: Any) -> bool:
+    return bool(loaded.preprocessor.get("do_normalize", True))
 
 
-def _metadata(loaded: Any) -> dict[str, str]:
-    """What the file says of itself. No WER: these bytes are what is evaluated."""
+def _metadata(loaded: Any, precision: Precision = "float32") -> dict[str, str]:
+    """What a file says of itself. No WER: these bytes are what is evaluated."""
     of_recogniser = {}
     if loaded.tokens is not None:
         of_recogniser["vocabulary"] = json.dumps(loaded.tokens.to_mapping(), ensure_ascii=False)
@@ -129,31 +132,74 @@ def _metadata(loaded: Any) -> dict[str, str]:
         **of_recogniser,
         "wav2vec2_tfx_version": __version__,
         "sample_rate_hz": str(SAMPLE_RATE_HZ),
-        "do_normalize": json.dumps(bool(loaded.preprocessor.get("do_normalize", True))),
+        "do_normalize": json.dumps(_do_normalize(loaded)),
+        "precision": precision,
         "source_checkpoint": json.dumps(loaded.manifest.get("source_checkpoint"), sort_keys=True, ensure_ascii=False),
         "model_digest": loaded.digest,
     }
 
 
-def _check(path: Path, function: Any, min_samples: int, output: str = LOGITS) -> None:
+def _write(path: Path, model: Any) -> None:
     import onnx
-    import onnxruntime
 
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(model.SerializeToString(deterministic=True))
     onnx.checker.check_model(str(path), full_check=True)
-    nodes = onnx.load(path, load_external_data=False).graph.node
-    control_flow = sorted({node.op_type for node in nodes} & set(_CONTROL_FLOW))
+    control_flow = sorted({node.op_type for node in model.graph.node} & set(_CONTROL_FLOW))
     if control_flow:
         raise ReleaseError(f"The ONNX graph must hold no control flow, and holds {', '.join(control_flow)}.")
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+
+def _check_scores(path: Path, loaded: Any, precision: Precision) -> None:
+    """Compares the graph for normalised waveforms with the Keras model; in int8, says only whether it gives numbers."""
+    import tensorflow as tf
+
+    session, output, min_samples = _session(path), output_name(loaded), loaded.config.min_samples
+    function = tf.function(loaded.model, input_signature=[tf.TensorSpec([None, None], tf.float32)])
     random = np.random.default_rng(0)
     for batch, samples in ((1, min_samples), (2, 2 * min_samples + 9_001)):
         waveforms = random.standard_normal((batch, samples), dtype=np.float32)
-        expected = function(waveforms)[output].numpy()
+        expected = function(waveforms)[0].numpy()
         values = session.run([output], {"input_values": waveforms})[0]
-        bound = MAX_DIFFERENCE * max(1.0, float(np.abs(expected).max()))
-        difference = float(np.abs(values - expected).max()) if values.shape == expected.shape else float("inf")
-        if not difference <= bound:
+        told = f"for {batch} utterances of {samples} samples"
+        if precision == "float32":
+            _compare(output, values, expected, told)
+        elif values.shape != expected.shape or not np.isfinite(values).all():
             raise ReleaseError(
-                f"The {output} of the ONNX file must be within {bound:g} of the model's, and differ by {difference:g}"
-                f" for {batch} utterances of {samples} samples; do not release this export."
+                f"The {output} of the ONNX file in int8 must be numbers in the shape {list(expected.shape)}; they are"
+                f" not {told}; do not release this export."
             )
+
+
+def _check_recognition(path: Path, loaded: Any) -> None:
+    """Compares the graph for sound as it is with the Keras model, masked, and both normalised."""
+    import tensorflow as tf
+
+    session, min_samples = _session(path), loaded.config.min_samples
+    lengths = np.array([2 * min_samples + 9_001, min_samples, 3 * min_samples // 2], np.int64)
+    sound = 0.1 * np.random.default_rng(0).standard_normal((3, lengths.max()), dtype=np.float32) + 0.05
+    values = session.run(["logprobs"], {"input_values": sound, "input_lengths": lengths})[0]
+    num_samples = tf.constant(lengths, tf.int32)
+    valid = tf.sequence_mask(num_samples, sound.shape[1], dtype=tf.float32)
+    waveforms = normalise_waveforms(sound, num_samples) if _do_normalize(loaded) else sound * valid
+    logits, num_frames = tf.function(loaded.model)(waveforms, num_samples)
+    expected = tf.nn.log_softmax(logits).numpy()
+    for row, (samples, frames) in enumerate(zip(lengths, num_frames.numpy(), strict=True)):
+        told = f"for an utterance of {samples} samples beside longer ones"
+        _compare("logprobs", values[row, :frames], expected[row, :frames], told)
+
+
+def _session(path: Path) -> Any:
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+
+def _compare(output: str, values: Any, expected: Any, told: str) -> None:
+    bound = MAX_DIFFERENCE * max(1.0, float(np.abs(expected).max()))
+    difference = float(np.abs(values - expected).max()) if values.shape == expected.shape else float("inf")
+    if not difference <= bound:
+        raise ReleaseError(
+            f"The {output} of the ONNX file must be within {bound:g} of the model's, and differ by {difference:g}"
+            f" {told}; do not release this export."
+        )

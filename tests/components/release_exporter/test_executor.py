@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 from tfx.types import Channel, standard_artifacts
 
@@ -12,6 +14,7 @@ from components.release_exporter.settings import ReleaseSettings
 from model.checkpoint import convert_checkpoint
 from model.directory import read_manifest
 from model.errors import CheckpointError
+from model.examples import Utterance, encode
 from model.export.release import check_files, read_release
 from model.settings import to_json
 
@@ -27,7 +30,7 @@ def artifact(uri):
 def test_the_model_directory_becomes_a_release(tmp_path):
     convert_checkpoint(GOLDEN, tmp_path / "model" / "model_directory")
     release = artifact(tmp_path / "release")
-    settings = to_json(ReleaseSettings(name="tiny", onnx_opset=16))
+    settings = to_json(ReleaseSettings(name="tiny", onnx_opset=18))
     Executor().Do({"model": [artifact(tmp_path / "model")]}, {"release": [release]}, {"settings": settings})
     described = read_release(tmp_path / "release")
     for format_ in ("saved_model", "onnx"):
@@ -37,6 +40,30 @@ def test_the_model_directory_becomes_a_release(tmp_path):
     assert described.model_digest == model_digest
     assert release.get_string_custom_property("model_digest") == model_digest
     assert release.get_string_custom_property("release_digest") == described.release_digest
+
+
+def test_what_int8_changes_is_measured_on_the_validation_split(tmp_path):
+    import tensorflow as tf
+
+    convert_checkpoint(GOLDEN, tmp_path / "model" / "model_directory")
+    examples = standard_artifacts.Examples()
+    examples.uri = str(tmp_path / "examples")
+    examples.split_names = '["train", "validation"]'
+    random = np.random.default_rng(0)
+    (tmp_path / "examples" / "Split-validation").mkdir(parents=True)
+    shard = tmp_path / "examples" / "Split-validation" / "data_tfrecord-00000-of-00001"
+    with tf.io.TFRecordWriter(str(shard)) as writer:
+        for index in range(3):
+            samples = random.integers(-9_000, 9_000, 4_000, np.int16)
+            writer.write(encode(Utterance(f"u{index}", "s", "c", "F", "dev", 16_000, samples, "A")))
+    settings = to_json(ReleaseSettings(name="tiny", int8_utterances=2, min_int8_text_agreement=0.0))
+    inputs = {"model": [artifact(tmp_path / "model")], "examples": [examples]}
+    Executor().Do(inputs, {"release": [artifact(tmp_path / "release")]}, {"settings": settings})
+    model = onnx.load(tmp_path / "release" / "onnx" / "onnx" / "model_quantized.onnx")
+    told = {entry.key: entry.value for entry in model.metadata_props}
+    assert told["int8_utterances"] == "2"
+    assert int(told["int8_same_texts"]) in range(3)
+    assert json.loads(told["in_float32"]) == []
 
 
 def test_a_model_without_a_model_directory_is_refused(tmp_path):
@@ -53,7 +80,8 @@ def test_the_component_carries_settings_and_a_fingerprint_of_its_code():
     )
     properties = component.spec.exec_properties
     assert json.loads(properties["settings"]) == {
-        "name": "tiny", "onnx_opset": 17, "license": "mit", "language": "en"
+        "name": "tiny", "onnx_opset": 17, "license": "mit", "language": "en",
+        "int8_utterances": 128, "min_int8_text_agreement": 0.995,
     }  # fmt: skip
     assert len(properties["code_fingerprint"]) == 64
     assert component.outputs["release"].type is standard_artifacts.Model

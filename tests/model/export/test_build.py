@@ -19,6 +19,7 @@ def test_a_release_names_every_file_with_its_hash(release, loaded):
     assert {path for path in files if path.count("/") == 1} == {
         "saved_model/saved_model.pb", "saved_model/fingerprint.pb", "onnx/config.json", "onnx/vocab.json",
         "onnx/preprocessor_config.json", "onnx/tokenizer_config.json", "onnx/special_tokens_map.json",
+        "onnx/tokenizer.json", "checkpoint/tokenizer.json",
         "checkpoint/model.safetensors", "checkpoint/config.json", "checkpoint/vocab.json",
         "checkpoint/preprocessor_config.json", "checkpoint/tokenizer_config.json",
         "checkpoint/special_tokens_map.json",
@@ -69,7 +70,9 @@ def test_a_model_directory_that_is_not_whole_is_refused(tmp_path):
     [
         ({"name": "../up"}, r"release\.name must be letters.*not '\.\./up'"),
         ({"name": ""}, r"release\.name must be letters.*not ''"),
-        ({"onnx_opset": 9}, r"release\.onnx_opset must be 13 to 18, not 9"),
+        ({"onnx_opset": 9}, r"release\.onnx_opset must be 17 to 20, not 9"),
+        ({"int8_utterances": -1}, r"release\.int8_utterances must be at least 0, not -1"),
+        ({"min_int8_text_agreement": 1.5}, r"release\.min_int8_text_agreement must be a share from 0 to 1, not 1\.5"),
         ({"license": "a\nb"}, r"release\.license must be an SPDX identifier in one line"),
         ({"language": "English"}, r"release\.language must be a code .*not 'English'"),
     ],
