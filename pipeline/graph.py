@@ -33,16 +33,17 @@ class RunInputs:
       pipeline_root: Where TFX writes the artifacts of this pipeline.
       metadata_path: The SQLite file of the metadata store.
       staging_dir: Where work is kept that a killed run goes on from.
-      releases_dir: Where the pushers publish.
+      releases_place: The directory or gs:// address where the pushers publish.
       corpus_root: The directory of the corpus.
       corpus_fingerprint: A hash that changes when the corpus does.
       checkpoint_path: The directory or file of the checkpoint, or its address on the Hub with the commit; or `random`.
       checkpoint_fingerprint: A hash that changes when the checkpoint does.
       schema_path: The curated schema, under a name that changes when the schema does.
       vocabulary: Id by token, of the CTC head; empty in pre-training.
-      published: The version that is published now, by format; nothing where none is.
-      unpublished: What stands for the version where none is published: another text in each run, so that a pusher is
-        not served from the cache of a time before somebody removed its release.
+      published: What is published now, there and on the hubs, by format; nothing where that is not known, or where
+        something is missing.
+      unpublished: What stands for it then: another text in each run, so that a pusher is not served from the cache of a
+        time before somebody removed its release.
       decisions_state: What people have decided so far about releases of this pipeline.
       language_model_state: What changes when the language model does that the evaluation decodes with.
       enable_cache: Whether nodes whose inputs did not change are served from the cache.
@@ -52,7 +53,7 @@ class RunInputs:
     pipeline_root: str
     metadata_path: str
     staging_dir: str
-    releases_dir: str
+    releases_place: str
     corpus_root: str
     corpus_fingerprint: str
     checkpoint_path: str
@@ -123,7 +124,11 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeli
         },
     )
     trainer.add_upstream_node(example_validator)
-    exporter = ReleaseExporter(model=trainer.outputs["model"], settings=config.release)
+    exporter = ReleaseExporter(
+        model=trainer.outputs["model"],
+        settings=config.release,
+        examples=examples if config.train.task == "ctc" else None,
+    )
     release = exporter.outputs["release"]
     baseline = tfx.dsl.Resolver(
         strategy_class=LatestStandingModelStrategy,  # its docstring says what Vertex takes in its place
@@ -149,7 +154,8 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeli
         "model_blessing": evaluator.outputs["blessing"],
         "evaluation": evaluator.outputs["evaluation"],
         "name": config.release.name,
-        "destination": inputs.releases_dir,
+        "destination": inputs.releases_place,
+        "publication": config.publication,
         "decisions": decisions_place(inputs.pipeline_root),
         "decisions_state": inputs.decisions_state,
     }

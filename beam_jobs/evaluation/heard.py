@@ -31,7 +31,7 @@ class Way:
     """
 
     name: str
-    kind: Literal["saved_model", "onnx"] = "saved_model"
+    kind: Literal["saved_model", "onnx", "onnx_int8"] = "saved_model"
     alone: bool = False
     pad_to_samples: int = 0
     decoder: Literal["greedy", "beam_search"] = "greedy"
@@ -45,6 +45,7 @@ BATCHED = Way("batched")
 ALONE = Way("alone", alone=True)
 CONSTANT = Way("constant", alone=True, pad_to_samples=PUBLISHED_PADDING_SAMPLES)
 ONNX = Way("onnx", kind="onnx", alone=True)
+ONNX_INT8 = Way("onnx_int8", kind="onnx_int8", alone=True)
 BEAM_SEARCH = Way("beam_search", decoder="beam_search")
 
 

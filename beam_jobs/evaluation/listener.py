@@ -35,9 +35,9 @@ def require_possible(way: Way, beam_search: BeamSearchSettings | None) -> None:
     Raises:
       ConfigurationError: it cannot.
     """
-    if way.kind == "onnx" and not (way.alone and way.pad_to_samples == 0):
+    if way.kind != SAVED_MODEL and not (way.alone and way.pad_to_samples == 0):
         raise ConfigurationError(
-            f"The ONNX file takes no lengths, so that padding would count as sound: the way {way.name!r} must have"
+            f"An ONNX file takes no lengths, so that padding would count as sound: the way {way.name!r} must have"
             " alone=True and pad_to_samples=0."
         )
     if way.decoder == "beam_search" and beam_search is None:
@@ -136,12 +136,16 @@ class Listener:
     def _model(self, kind: str) -> _Run:
         with self._lock:
             if kind not in self._models:
-                directory = _directory(self.release_dir, kind)
-                run = _open_saved_model(directory) if kind == SAVED_MODEL else _open_onnx(directory)
+                run = self._open(kind)
                 for _ in run([np.zeros(_WARM_UP_SAMPLES, np.float32)], 0):
                     pass
                 self._models[kind] = run
             return self._models[kind]
+
+    def _open(self, kind: str) -> _Run:
+        if kind == SAVED_MODEL:
+            return _open_saved_model(_directory(self.release_dir, SAVED_MODEL))
+        return _open_onnx(_directory(self.release_dir, ONNX), "int8" if kind == "onnx_int8" else "float32")
 
 
 def _directory(release_dir: Path, kind: str) -> Path:
@@ -195,8 +199,8 @@ def _run_saved_model(
         yield Sound(texts[row].decode(), logits[row, : frames[row]].copy(), share)
 
 
-def _open_onnx(directory: Path) -> _Run:
-    return functools.partial(_run_onnx, Transcriber(directory))
+def _open_onnx(directory: Path, precision: str) -> _Run:
+    return functools.partial(_run_onnx, Transcriber(directory, precision=precision))
 
 
 def _run_onnx(transcriber: Transcriber, waveforms: Sequence[_Waveform], pad_to_samples: int) -> Iterator[Sound]:

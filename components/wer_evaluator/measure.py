@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from beam_jobs.evaluation import ALONE, BATCHED, ONNX, HeardUtterance, Sound, Way
+from beam_jobs.evaluation import ALONE, BATCHED, ONNX, ONNX_INT8, HeardUtterance, Sound, Way
 from beam_jobs.evaluation.example_splits import published_counts
 from beam_jobs.evaluation.results import Probe
 from beam_jobs.evaluation.tables import transcript_of
@@ -220,10 +220,12 @@ def _arrays(probes: Sequence[Probe]) -> dict[str, np.ndarray[Any, Any]]:
     """Returns a few utterances with what the evaluated files made of them, as `model.export.verify` reads them."""
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     for number, probe in enumerate(probes):
-        batched, onnx = probe.by_way[BATCHED.name], probe.by_way[ONNX.name]
+        batched, onnx, int8 = (probe.by_way[way.name] for way in (BATCHED, ONNX, ONNX_INT8))
         arrays[f"waveform_{number}"] = probe.waveform
         arrays[f"saved_model_logits_{number}"] = batched.logits
         arrays[f"onnx_logits_{number}"] = onnx.logits
         arrays[f"text_{number}"] = np.array(batched.text)
         arrays[f"onnx_text_{number}"] = np.array(onnx.text)
+        arrays[f"onnx_int8_logits_{number}"] = int8.logits
+        arrays[f"onnx_int8_text_{number}"] = np.array(int8.text)
     return arrays

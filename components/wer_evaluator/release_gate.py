@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from beam_jobs.evaluation import BATCHED
+from beam_jobs.evaluation import BATCHED, ONNX_INT8
 from components.evaluation.gate import Check
 from components.evaluation.quantities import is_number, tell
 from components.evaluation.rules import check_least, check_most, look_up
@@ -24,7 +24,7 @@ def checks(metrics: Mapping[str, Any], settings: GateSettings) -> Iterator[Check
       metrics: With `expected_ways`, `ways`, `speed`, `sizes` and `release_files`.
       settings: What is asked for.
     """
-    for rule in (_files, _paddings, _parity, _speed, _sizes):
+    for rule in (_files, _paddings, _parity, _int8, _speed, _sizes):
         yield from rule(metrics, settings)
 
 
@@ -80,10 +80,26 @@ def _parity(metrics: Mapping[str, Any], settings: GateSettings) -> Iterator[Chec
         most = settings.max_export_logit_difference
         yield check_most(f"parity_logits/{format_}", what, look_up(found, "largest_logit_difference"), most)
         what = f"The largest difference of the WER of {title} from the SavedModel's"
-        changes = look_up(found, "wer_difference")
-        values = list(changes.values()) if isinstance(changes, Mapping) else []
-        largest = max(map(abs, values)) if values and all(map(is_number, values)) else None
-        yield check_most(f"parity_wer/{format_}", what, largest, settings.max_export_wer_difference, "points")
+        most = settings.max_export_wer_difference
+        yield check_most(f"parity_wer/{format_}", what, _largest_wer_difference(found), most, "points")
+
+
+def _int8(metrics: Mapping[str, Any], settings: GateSettings) -> Iterator[Check]:
+    """The small file says what the SavedModel says; its logits are rounded, and are not asked for."""
+    found = look_up(metrics, "ways", ONNX_INT8.name)
+    of = f"in {tell(look_up(found, 'utterances'), 'count') or 'no'} utterances"
+    what = f"The share of equal texts of the int8 ONNX file and the SavedModel {of}"
+    least = settings.min_int8_text_agreement
+    yield check_least("int8_text", what, look_up(found, "text_agreement"), least, "fraction")
+    what = "The largest difference of the WER of the int8 ONNX file from the SavedModel's"
+    most = settings.max_int8_wer_difference
+    yield check_most("int8_wer", what, _largest_wer_difference(found), most, "points")
+
+
+def _largest_wer_difference(found: Any) -> float | None:
+    changes = look_up(found, "wer_difference")
+    values = list(changes.values()) if isinstance(changes, Mapping) else []
+    return max(map(abs, values)) if values and all(map(is_number, values)) else None
 
 
 def _speed(metrics: Mapping[str, Any], settings: GateSettings) -> Iterator[Check]:

@@ -100,6 +100,8 @@ class GateSettings:
         of the SavedModel.
       max_export_logit_difference: How far their logits may be from those of the SavedModel.
       max_export_wer_difference: How far their WER may be from that of the SavedModel, up or down.
+      min_int8_text_agreement: For which share of the utterances the ONNX file in int8 must give the SavedModel's text.
+      max_int8_wer_difference: How far its WER may be from that of the SavedModel, up or down.
       min_realtime_factor: How many seconds of sound must be heard in a second, utterance by utterance.
       max_median_seconds: Half of the utterances must be heard within that time.
       max_p95_seconds: 95 of 100 utterances must be heard within that time.
@@ -126,6 +128,8 @@ class GateSettings:
     min_export_text_agreement: float | None = 0.999
     max_export_logit_difference: float | None = 1e-3
     max_export_wer_difference: float | None = 0.001
+    min_int8_text_agreement: float | None = 0.99
+    max_int8_wer_difference: float | None = 0.005
     min_realtime_factor: float | None = None
     max_median_seconds: float | None = None
     max_p95_seconds: float | None = None
@@ -160,9 +164,14 @@ class GateSettings:
             self._require("max_wer", self.max_wer, 0, 10, _FRACTIONS)
         for name in ("max_slice_wer", "max_beam_search_wer"):
             self._require(name, getattr(self, name), 0, 10, _FRACTIONS)
-        for name in ("non_inferiority_margin", "max_deletion_increase", "max_export_wer_difference"):
+        for name in (
+            "non_inferiority_margin",
+            "max_deletion_increase",
+            "max_export_wer_difference",
+            "max_int8_wer_difference",
+        ):
             self._require(name, getattr(self, name), 0, 10, _DIFFERENCES)
-        for name in ("min_padding_text_agreement", "min_export_text_agreement"):
+        for name in ("min_padding_text_agreement", "min_export_text_agreement", "min_int8_text_agreement"):
             self._require(name, getattr(self, name), 0, 1, "in [0, 1]")
         for name in (
             "max_padding_logit_difference",

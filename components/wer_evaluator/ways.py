@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from beam_jobs.evaluation import ALONE, BATCHED, BEAM_SEARCH, CONSTANT, ONNX, HeardUtterance, Way
+from beam_jobs.evaluation import ALONE, BATCHED, BEAM_SEARCH, CONSTANT, ONNX, ONNX_INT8, HeardUtterance, Way
 from beam_jobs.evaluation.batches import count_padded
 from components.wer_evaluator.settings import EvaluationSettings
 from model.audio import SAMPLE_RATE_HZ
@@ -22,7 +22,7 @@ def ways_of(settings: EvaluationSettings) -> list[Way]:
         ways.append(ALONE)
     if "constant" in settings.paddings:
         ways.append(dataclasses.replace(CONSTANT, pad_to_samples=settings.pad_to_samples))
-    ways.append(ONNX)
+    ways += [ONNX, ONNX_INT8]
     if settings.beam_search is not None:
         ways.append(BEAM_SEARCH)
     return ways

@@ -28,6 +28,11 @@ from model.export.servable import HIDDEN_STATES, LOGITS, servable
 # The bytes are those that were measured; another number of threads or another batch may change the last digits.
 MAX_DIFFERENCE = 1e-3
 
+_QUANTIZED_FILE = "onnx/model_quantized.onnx"
+_ONNX_ASR_FILE = "onnx_asr/model.fp32.onnx"
+# Half a second behind an utterance, which must change nothing.
+_PADDING_SAMPLES = 8_000
+
 # From a raw waveform [samples] to its text, if it has one, and its values [frames, size], once for each way that users
 # call.
 Model = Callable[[np.ndarray[Any, Any]], Iterator[tuple[str | None, np.ndarray[Any, Any]]]]
@@ -42,12 +47,14 @@ class Probes:
       waveforms: float32 `[samples]` each.
       values: float32 `[frames, size]` each.
       texts: Of a recogniser; None each of a backbone.
+      int8: Values and texts of the ONNX file in int8; empty where that was not measured, and in other formats.
     """
 
     kind: str
     waveforms: list[np.ndarray[Any, Any]]
     values: list[np.ndarray[Any, Any]]
     texts: list[str | None]
+    int8: list[tuple[np.ndarray[Any, Any], str]]
 
 
 def verify_in_fresh_process(format_: Format, directory: str | os.PathLike[str], probes: str | os.PathLike[str]) -> int:
@@ -90,23 +97,70 @@ def verify(format_: Format, directory: str | Path, probes_path: str | Path) -> d
         zip(probes.waveforms, probes.values, probes.texts, strict=True)
     ):
         for text, values in model(waveform):
-            if values.shape != expected.shape:
-                raise ReleaseError(
-                    f"The {what} of probe {index} must have the shape {list(expected.shape)} that was measured;"
-                    f" {directory} gives {list(values.shape)}."
-                )
-            difference = float(np.abs(values - expected).max())
-            if not difference <= MAX_DIFFERENCE:
-                raise ReleaseError(
-                    f"The {what} of probe {index} must be within {MAX_DIFFERENCE:g} of what was measured;"
-                    f" those of {directory} differ by {difference:g}."
-                )
+            largest = max(largest, _compare(f"{what} of probe {index}", values, expected, directory))
             if text is not None and text != expected_text:
                 raise ReleaseError(
                     f"The text of probe {index} must be {expected_text!r}, as was measured; {directory} gives {text!r}."
                 )
-            largest = max(largest, difference)
+    if format_ == "onnx" and not is_backbone:
+        _verify_int8(Path(directory), probes)
+        _verify_onnx_asr(Path(directory), probes)
     return {"format": format_, "probes": len(probes.values), "kind": probes.kind, "max_difference": largest}
+
+
+def _compare(what: str, values: np.ndarray[Any, Any], expected: np.ndarray[Any, Any], directory: str | Path) -> float:
+    """Returns the largest difference of what a copy gives, if it may be as large."""
+    if values.shape != expected.shape:
+        raise ReleaseError(
+            f"The {what} must have the shape {list(expected.shape)} that was measured; {directory} gives"
+            f" {list(values.shape)}."
+        )
+    difference = float(np.abs(values - expected).max())
+    if not difference <= MAX_DIFFERENCE:
+        raise ReleaseError(
+            f"The {what} must be within {MAX_DIFFERENCE:g} of what was measured; those of {directory} differ by"
+            f" {difference:g}."
+        )
+    return difference
+
+
+def _verify_int8(directory: Path, probes: Probes) -> None:
+    """Compares the file in int8, where there is one, with what was measured of it; if nothing was, asks for numbers."""
+    from model.transcriber import Transcriber
+
+    path = directory / _QUANTIZED_FILE
+    if not path.is_file():
+        return
+    transcriber = Transcriber(directory, precision="int8")
+    for index, waveform in enumerate(probes.waveforms):
+        logits = transcriber.logits(waveform)
+        if not probes.int8:
+            if logits.shape != probes.values[index].shape or not np.isfinite(logits).all():
+                raise ReleaseError(f"The logits of probe {index} must be numbers, and {path} gives none or NaN.")
+            continue
+        expected, expected_text = probes.int8[index]
+        _compare(f"int8 logits of probe {index}", logits, expected, path)
+        if (text := transcriber.decode(logits)) != expected_text:
+            raise ReleaseError(
+                f"The int8 text of probe {index} must be {expected_text!r}, as was measured; {path} gives {text!r}."
+            )
+
+
+def _verify_onnx_asr(directory: Path, probes: Probes) -> None:
+    """Compares the file for onnx-asr, where there is one: the same model, for utterances that are padded."""
+    import onnxruntime
+
+    path = directory / _ONNX_ASR_FILE
+    if not path.is_file():
+        return
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    for index, (waveform, logits) in enumerate(zip(probes.waveforms, probes.values, strict=True)):
+        padded = np.pad(waveform, (0, _PADDING_SAMPLES))[np.newaxis]
+        lengths = np.array([len(waveform)], np.int64)
+        logprobs = np.asarray(session.run(None, {"input_values": padded, "input_lengths": lengths})[0])[0]
+        highest = logits.max(axis=-1, keepdims=True)
+        expected = logits - highest - np.log(np.exp(logits - highest).sum(axis=-1, keepdims=True))
+        _compare(f"logprobs of probe {index}", logprobs[: len(expected)], expected, path)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -143,7 +197,14 @@ def _read_probes(path: str | Path, format_: Format) -> Probes:
                 [np.asarray(file[f"waveform_{index}"], np.float32) for index in indices],
                 [np.asarray(file[f"{prefix}_{kind}_{index}"], np.float32) for index in indices],
                 [str(file[f"{text_name}_{index}"]) if kind == "logits" else None for index in indices],
+                [
+                    (np.asarray(file[f"onnx_int8_logits_{index}"], np.float32), str(file[f"onnx_int8_text_{index}"]))
+                    for index in indices
+                    if format_ == "onnx" and f"onnx_int8_logits_{index}" in file.files
+                ],
             )
+            if len(probes.int8) not in (0, len(indices)):
+                raise ValueError("it holds int8 logits of some probes only")  # noqa: TRY301 — said as all else is
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ReleaseError(
             f"{path} must be the evaluator's file of probes: {error}; run the evaluator again."

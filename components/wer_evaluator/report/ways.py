@@ -16,6 +16,7 @@ _TITLES = {
     "alone": "alone",
     "constant": "alone, padded to a constant length",
     "onnx": "ONNX, alone",
+    "onnx_int8": "ONNX in int8, alone",
     "beam_search": "batched, beam search with a language model",
     "checkpoint": "checkpoint, on a few utterances",
 }

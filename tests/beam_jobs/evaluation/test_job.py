@@ -151,7 +151,7 @@ def test_a_release_that_is_not_whole_is_said(examples, release, work, tmp_path):
     [
         ({"ways": ()}, ConfigurationError, "A release must be heard in one way at least"),
         ({"ways": (BATCHED, BATCHED)}, ConfigurationError, "Each way must have a name of its own, .* batched, batched"),
-        ({"ways": (Way("x", kind="onnx"),)}, ConfigurationError, "The ONNX file takes no lengths"),
+        ({"ways": (Way("x", kind="onnx"),)}, ConfigurationError, "An ONNX file takes no lengths"),
         ({"ways": (Way("x", decoder="beam_search"),)}, ConfigurationError, "beam search, which needs a language model"),
         ({"batch_samples": 0}, ConfigurationError, "batch_samples must be at least 1, not 0"),
         ({"splits": ("test-a", "test-a")}, ConfigurationError, "Each split must be named once, not test-a, test-a"),

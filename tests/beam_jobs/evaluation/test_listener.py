@@ -119,8 +119,8 @@ def test_what_is_no_release_is_said(tmp_path, release, waveforms):
 @pytest.mark.parametrize(
     ("way", "message"),
     [
-        (Way("x", kind="onnx"), "The ONNX file takes no lengths, .* 'x' must have alone=True and pad_to_samples=0"),
-        (Way("x", kind="onnx", alone=True, pad_to_samples=9), "The ONNX file takes no lengths"),
+        (Way("x", kind="onnx"), "An ONNX file takes no lengths, .* 'x' must have alone=True and pad_to_samples=0"),
+        (Way("x", kind="onnx", alone=True, pad_to_samples=9), "An ONNX file takes no lengths"),
         (Way("x", decoder="beam_search"), "The way 'x' decodes by beam search, which needs a language model"),
     ],
 )

@@ -14,7 +14,7 @@ from model.storage import release_digest, sha256_of_files, write_json
 from model.text import LIBRISPEECH_TOKENS
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "wav2vec2"
-WAYS = ("batched", "alone", "constant", "onnx")
+WAYS = ("batched", "alone", "constant", "onnx", "onnx_int8")
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +68,7 @@ def make_heard():
     def make_heard(utterance_id, reference, text, split="test-a", seconds=2.0, took=0.5, differs=0.0, **texts):
         speaker, *_ = utterance_id.split("-")
         by_way = {
-            way: HeardBy(texts.get(way, text), differs if way == "onnx" else 0.0, took)
+            way: HeardBy(texts.get(way, text), differs if way in ("onnx", "onnx_int8") else 0.0, took)
             for way in dict.fromkeys((*WAYS, *texts))
         }
         gender = "F" if int(speaker) % 2 else "M"

@@ -80,7 +80,11 @@ def artifact(kind, uri, splits=None, number=1):
     return made
 
 
-LENIENT = GateSettings(max_wer=10.0, non_inferiority_margin=9.0, max_silence_words=None, max_noise_words=None)
+# What random weights hear hangs on the last digit, so that int8 may change any text.
+LENIENT = GateSettings(
+    max_wer=10.0, non_inferiority_margin=9.0, max_silence_words=None, max_noise_words=None,
+    min_int8_text_agreement=None, max_int8_wer_difference=None,
+)  # fmt: skip
 
 
 def evaluate(tmp_path, examples, anomalies, release, baseline=None, gate=LENIENT, **settings):
@@ -118,7 +122,9 @@ def test_what_is_measured_is_what_the_model_says(tmp_path, releases, examples, a
     rows = [json.loads(line) for line in (Path(evaluation.uri) / "utterances.jsonl").read_text().splitlines()]
     assert [row["utterance_id"] for row in rows] == [utterance.utterance_id for utterance in utterances]
     for row, text, utterance in zip(rows, expected, utterances, strict=True):
-        assert row["texts"] == dict.fromkeys(["batched", "alone", "constant", "onnx"], text)
+        texts = row["texts"]
+        assert isinstance(texts.pop("onnx_int8"), str)
+        assert texts == dict.fromkeys(["batched", "alone", "constant", "onnx"], text)
         assert row["hypothesis"] == text.casefold()
         assert (row["split"], row["speaker_id"]) == ("test-a", utterance.speaker_id)
         assert row["slices"]["subset"] == "test-a"
@@ -133,14 +139,16 @@ def test_what_is_measured_is_what_the_model_says(tmp_path, releases, examples, a
     ]  # fmt: skip
     assert measured["promised"] == {"utterances": 6, "words": 18}
     assert {(one["kind"], one["value"]) for one in measured["slices"]} >= {("gender", "F"), ("speaker", "2")}
-    assert sorted(metrics["ways"]) == ["alone", "batched", "checkpoint", "constant", "onnx"]
+    assert sorted(metrics["ways"]) == ["alone", "batched", "checkpoint", "constant", "onnx", "onnx_int8"]
+    rounded = metrics["ways"].pop("onnx_int8")
+    assert (rounded["utterances"], 1e-4 < rounded["largest_logit_difference"] < 1.0) == (6, True)
     for name, way in metrics["ways"].items():
         assert (way["utterances"], way["text_agreement"]) == (2 if name == "checkpoint" else 6, 1.0)
         assert way["largest_logit_difference"] < 1e-4
         assert way["wer_difference"] == {"test-a": 0.0}
     assert metrics["ways"]["constant"]["pad_to_samples"] == 12_000
     assert metrics["ways"]["onnx"]["wer"] == {"test-a": counts.rate}
-    assert set(metrics["speed"]) == {"alone", "onnx"}
+    assert set(metrics["speed"]) == {"alone", "onnx", "onnx_int8"}
     assert metrics["speed"]["onnx"]["realtime_factor"] > 0
     assert [one["kind"] for one in metrics["silence"]] == ["silence", "noise", "noise", "noise"]
     for one in metrics["silence"]:

@@ -67,9 +67,11 @@ def way(**changes):
 
 METRICS = {
     "expected_splits": list(SPLITS),
-    "expected_ways": ["batched", "alone", "constant", "onnx", "beam_search"],
+    "expected_ways": ["batched", "alone", "constant", "onnx", "onnx_int8", "beam_search"],
     "splits": {"test-clean": measured_split(0.1), "test-other": measured_split(0.2)},
-    "ways": {name: way() for name in ("batched", "alone", "constant", "onnx", "beam_search", "checkpoint")},
+    "ways": {
+        name: way() for name in ("batched", "alone", "constant", "onnx", "onnx_int8", "beam_search", "checkpoint")
+    },
     "speed": {
         name: {"realtime_factor": 20.0, "median_seconds": 0.25, "p95_seconds": 0.5, "utterances": 20}
         for name in ("alone", "onnx")
@@ -104,6 +106,7 @@ NAMES = [
     "padding_text/alone", "padding_logits/alone", "padding_text/constant", "padding_logits/constant",
     "parity_text/onnx", "parity_logits/onnx", "parity_wer/onnx",
     "parity_text/checkpoint", "parity_logits/checkpoint", "parity_wer/checkpoint",
+    "int8_text", "int8_wer",
     "realtime_factor/alone", "median_seconds/alone", "p95_seconds/alone",
     "realtime_factor/onnx", "median_seconds/onnx", "p95_seconds/onnx",
     "size/saved_model", "size/onnx",
@@ -420,6 +423,18 @@ CASES = {
         "parity_text/onnx",
         "The share of equal texts of the ONNX file and the SavedModel in no utterances must be a number, and is None.",
     ),
+    "another text from int8": (
+        replaced(0.98, "ways", "onnx_int8", "text_agreement"),
+        "int8_text",
+        "The share of equal texts of the int8 ONNX file and the SavedModel in 20 utterances is 98.0 %, below the floor"
+        " of 99.0 %.",
+    ),
+    "another WER from int8": (
+        replaced(0.006, "ways", "onnx_int8", "wer_difference", "test-other"),
+        "int8_wer",
+        "The largest difference of the WER of the int8 ONNX file from the SavedModel's is 0.60 points, above the"
+        " ceiling of 0.50 points.",
+    ),
     "slow": (
         replaced(0.5, "speed", "alone", "realtime_factor"),
         "realtime_factor/alone",
@@ -472,6 +487,7 @@ DECISIVE = [
     *(("ways", way_, key) for way_ in ("alone", "constant", "onnx", "checkpoint")
       for key in ("text_agreement", "largest_logit_difference")),
     *(("ways", way_, "wer_difference") for way_ in ("onnx", "checkpoint")), ("ways", "onnx"), ("ways",),
+    ("ways", "onnx_int8"), ("ways", "onnx_int8", "text_agreement"), ("ways", "onnx_int8", "wer_difference"),
     ("ways", "batched", "padded_utterances"),
     ("ways", "onnx", "wer_difference", "test-other"), ("ways", "beam_search", "wer", "test-clean"),
     *(("speed", way_, key) for way_ in ("alone", "onnx")
@@ -517,6 +533,8 @@ def test_what_the_configuration_does_not_ask_for_is_told_and_not_judged():
         min_export_text_agreement=None,
         max_export_logit_difference=None,
         max_export_wer_difference=None,
+        min_int8_text_agreement=None,
+        max_int8_wer_difference=None,
         allow_shared_speakers=True,
     )
     bad = replaced(0.5, "ways", "onnx", "text_agreement", metrics=replaced(0.9, "speed", "onnx", "p95_seconds"))
@@ -524,7 +542,7 @@ def test_what_the_configuration_does_not_ask_for_is_told_and_not_judged():
     assert decision.verdict == "ACCEPT"
     unasked = {name for name, outcome in outcomes(decision).items() if outcome == "NOT APPLICABLE"}
     assert unasked == {
-        *(name for name in NAMES if name.startswith(("padd", "parity", "worst", "beam", "size", "shared_s"))),
+        *(name for name in NAMES if name.startswith(("padd", "parity", "int8", "worst", "beam", "size", "shared_s"))),
         *(name for name in NAMES if name.startswith(("realtime", "median", "p95"))),
         "silence_words", "noise_words", "baseline", "size/checkpoint",
     }  # fmt: skip

@@ -20,6 +20,7 @@ SETTINGS = EvaluationSettings(bootstrap_resamples=100, num_silences=1, num_noise
 GATE = GateSettings(
     max_wer=0.9, non_inferiority_margin=0.5, max_deletion_increase=0.5, min_export_text_agreement=None,
     max_export_logit_difference=None, max_export_wer_difference=None,
+    min_int8_text_agreement=None, max_int8_wer_difference=None,
 )  # fmt: skip
 
 
@@ -91,11 +92,17 @@ def test_every_utterance_counts_by_split(run):
     assert (words["words"], words["substitutions"], words["deletions"], words["insertions"]) == (8, 1, 1, 1)
     assert (words["wer"], metrics["splits"]["test-b"]["words"]["wer"]) == (3 / 8, 0.0)
     assert metrics["expected_splits"] == ["test-a", "test-b"]
-    assert [one[1:] for one in asked] == [(["batched", "alone", "constant", "onnx"], 8, "release")]
+    assert [one[1:] for one in asked] == [(["batched", "alone", "constant", "onnx", "onnx_int8"], 8, "release")]
     row = measured.rows[1]
     assert (row["utterance_id"], row["split"], row["speaker_id"], row["gender"]) == ("1-1-2", "test-a", "1", "F")
     assert (row["reference"], row["hypothesis"], row["words"]["deletions"]) == ("on a mat", "on mat", 1)
-    assert row["texts"] == {"batched": "ON MAT", "alone": "ON MAT", "constant": "ON MAT", "onnx": "ON A MAT"}
+    assert row["texts"] == {
+        "batched": "ON MAT",
+        "alone": "ON MAT",
+        "constant": "ON MAT",
+        "onnx": "ON A MAT",
+        "onnx_int8": "ON MAT",
+    }
     assert row["slices"] == {
         "subset": "test-a", "speaker": "1", "gender": "F", "duration": "2 to 5 s", "speaking_rate": "under 2 words/s",
     }  # fmt: skip
@@ -122,14 +129,14 @@ def test_speed_is_that_of_utterances_alone(run):
     _, metrics, _, _ = run()
     # 2 + 2 + 2 + 8 s of sound in 0.5 + 0.5 + 1.5 + 0.5 s.
     expected = {"realtime_factor": 14 / 3, "median_seconds": 0.5, "p95_seconds": 1.35, "utterances": 4}
-    assert metrics["speed"] == {"alone": pytest.approx(expected), "onnx": pytest.approx(expected)}
+    assert metrics["speed"] == dict.fromkeys(["alone", "onnx", "onnx_int8"], pytest.approx(expected))
 
 
 def test_the_paddings_are_a_choice(run):
     settings = dataclasses.replace(SETTINGS, paddings=("constant",), pad_to_samples=100_000)
     _, metrics, decision, asked = run(settings=settings)
-    assert asked[0][1] == metrics["expected_ways"] == ["batched", "constant", "onnx"]
-    assert set(metrics["speed"]) == {"onnx"}
+    assert asked[0][1] == metrics["expected_ways"] == ["batched", "constant", "onnx", "onnx_int8"]
+    assert set(metrics["speed"]) == {"onnx", "onnx_int8"}
     assert check(decision, "speed/alone").verdict == "NOT APPLICABLE"
     assert check(decision, "speed/alone").reason == (
         "The configuration does not run the SavedModel utterance by utterance, so its speed was not measured."
@@ -183,10 +190,10 @@ def test_a_language_model_has_a_row_of_its_own_and_no_speed(run, make_heard, tmp
     utterances = [make_heard("1-1-1", "THE CAT SAT", "THE BAT SAT", beam_search="THE CAT SAT")]
     settings = dataclasses.replace(SETTINGS, beam_search=BeamSearchSettings(str(tmp_path / "words.arpa")))
     _, metrics, decision, asked = run(utterances, settings=settings)
-    assert asked[0][1] == ["batched", "alone", "constant", "onnx", "beam_search"]
+    assert asked[0][1] == ["batched", "alone", "constant", "onnx", "onnx_int8", "beam_search"]
     row = metrics["ways"]["beam_search"]
     assert (row["decoder"], row["wer"], row["wer_difference"]) == ("beam_search", {"test-a": 0.0}, {"test-a": -1 / 3})
-    assert set(metrics["speed"]) == {"alone", "onnx"}
+    assert set(metrics["speed"]) == {"alone", "onnx", "onnx_int8"}
     assert check(decision, "beam_search/test-a").reason == (
         "The WER of test-a by beam search with a language model is 0.0 %, and no ceiling is asked for."
     )

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from model.errors import ReleaseError
 from model.export.verify import main, verify, verify_in_fresh_process
+from model.transcriber import Transcriber
 
 
 @pytest.fixture
@@ -48,13 +49,53 @@ def test_a_changed_weight_of_the_onnx_file_is_noticed(release, probes, tmp_path,
     shutil.copytree(release / "onnx", tmp_path / "onnx")
     path = tmp_path / "onnx" / "onnx" / "model.onnx"
     model = onnx.load(path)
-    weight = next(constant for constant in model.graph.initializer if "layer_1/attention/q_proj" in constant.name)
+    weight = next(constant for constant in model.graph.initializer if "layer_1/attention/" in constant.name)
     weight.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weight) * 1.1, weight.name))
     onnx.save(model, path)
     assert main(["onnx", str(tmp_path / "onnx"), str(probes)]) == 3
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("The logits of probe 0 must be within 0.001 of what was measured; those of ")
+
+
+def spoilt(release, place, file, prefix):
+    """A copy of the ONNX folder in which the bias of one file is another."""
+    shutil.copytree(release / "onnx", place)
+    model = onnx.load(place / file)
+    bias = next(c for c in model.graph.initializer if c.name.startswith(prefix) and list(c.dims) == [32])
+    bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + np.arange(32, dtype="f4"), bias.name))
+    onnx.save(model, place / file)
+    return place
+
+
+def test_the_file_for_onnx_asr_is_verified(release, probes, tmp_path):
+    place = spoilt(release, tmp_path / "onnx", "onnx_asr/model.fp32.onnx", "lm_head/")
+    with pytest.raises(
+        ReleaseError, match=r"The logprobs of probe 0 must be within 0\.001 .* those of .*fp32\.onnx differ"
+    ):
+        verify("onnx", place, probes)
+
+
+def test_the_file_in_int8_is_verified_against_what_was_measured(release, probes, tmp_path):
+    transcriber = Transcriber(release / "onnx", precision="int8")
+    arrays = {}
+    for index in range(2):
+        logits = transcriber.logits(np.load(probes)[f"waveform_{index}"])
+        arrays[f"onnx_int8_logits_{index}"] = logits
+        arrays[f"onnx_int8_text_{index}"] = np.array(transcriber.decode(logits))
+    measured = changed(probes, tmp_path / "measured.npz", **arrays)
+    assert verify("onnx", release / "onnx", measured)["probes"] == 2
+    place = spoilt(release, tmp_path / "onnx", "onnx/model_quantized.onnx", "lm_head/")
+    with pytest.raises(ReleaseError, match=r"The int8 logits of probe 0 must be within .*model_quantized\.onnx differ"):
+        verify("onnx", place, measured)
+    # Where nothing was measured of it, it must give numbers at least.
+    assert verify("onnx", place, probes)["probes"] == 2
+    other = changed(measured, tmp_path / "other.npz", onnx_int8_text_1=np.array("ANOTHER"))
+    with pytest.raises(ReleaseError, match=r"The int8 text of probe 1 must be 'ANOTHER', as was measured"):
+        verify("onnx", release / "onnx", other)
+    some = changed(measured, tmp_path / "some.npz", onnx_int8_logits_1=None)
+    with pytest.raises(ReleaseError, match="it holds int8 logits of some probes only; run the evaluator again"):
+        verify("onnx", release / "onnx", some)
 
 
 def test_a_changed_weight_of_the_saved_model_is_noticed(release, probes, tmp_path):
