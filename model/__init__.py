@@ -14,11 +14,13 @@ from model.version import __version__
 if TYPE_CHECKING:
     from model.config import Wav2Vec2Config
     from model.directory import load_model
+    from model.transcriber import Transcriber
     from model.wav2vec2 import Wav2Vec2CTC
 
-__all__ = ["Wav2Vec2CTC", "Wav2Vec2Config", "__version__", "load_model"]
+__all__ = ["Transcriber", "Wav2Vec2CTC", "Wav2Vec2Config", "__version__", "load_model"]
 
 _MODULE_BY_NAME = {
+    "Transcriber": "model.transcriber",
     "Wav2Vec2Config": "model.config",
     "Wav2Vec2CTC": "model.wav2vec2",
     "load_model": "model.directory",

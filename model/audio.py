@@ -1,33 +1,33 @@
 """Sound: reading and checking files, samples as numbers, normalisation. No TensorFlow.
 
-The twin of `normalise` inside a TensorFlow graph is `model.normalisation.normalise_waveforms`.
+`model.waveforms` reads what is too long to be held at once. The twin of `normalise` inside a TensorFlow graph is
+`model.normalisation.normalise_waveforms`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
-import re
-import stat
-from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from model.containers import AudioError, check_whole
 from model.flac import read_confirmed
-from model.storage import open_at_once
+from model.sound_opening import decoding, handle_of, name_of, open_sound
 
 __all__ = [
+    "MAX_RATE_HZ",
+    "MIN_RATE_HZ",
+    "MP3_SLACK_FRAMES",
     "SAMPLE_RATE_HZ",
+    "UNKNOWN_FRAMES",
     "VARIANCE_EPSILON",
     "AudioError",
     "Sound",
+    "mono_of",
     "normalise",
     "read_any_pcm16",
     "read_pcm16",
-    "read_waveform",
     "to_float",
 ]
 
@@ -36,17 +36,17 @@ SAMPLE_RATE_HZ = 16_000
 VARIANCE_EPSILON = 1e-7
 
 _FULL_SCALE = 32768.0
-_LFS_POINTER = b"version https://git-lfs"
+MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
+# What libsndfile says of a FLAC whose header does not tell its length.
+UNKNOWN_FRAMES = (1 << 63) - 1
+# The length in an MP3's header counts whole frames of 1152 samples, and encoders disagree about the first and the last.
+MP3_SLACK_FRAMES = 4 * 1152
+
 # What `read_any_pcm16` reads. libsndfile knows more, but not whether those are whole.
 _FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3")
 # What `read_pcm16` reads.
 _EXACT_FORMATS = ("FLAC", "WAV", "WAVEX")
-_MIN_RATE_HZ, _MAX_RATE_HZ = 4_000, 384_000
 _MAX_CHANNELS = 16
-# What libsndfile says of a FLAC whose header does not tell its length.
-_UNKNOWN_FRAMES = (1 << 63) - 1
-# The length in an MP3's header counts whole frames of 1152 samples, and encoders disagree about the first and the last.
-_MP3_SLACK_FRAMES = 4 * 1152
 # A recording in which so much is beyond full scale is in the wrong units, and would become noise.
 _MAX_SATURATED_FRACTION = 0.1
 # Read as the integers that they are; all else as float32.
@@ -89,12 +89,12 @@ def read_pcm16(
     """
     import soundfile
 
-    name = name or _name(source)
-    with _open(source, name) as stream:
+    name = name or name_of(source)
+    with open_sound(source, name) as stream:
         if (confirmed := read_confirmed(stream, max_samples)) is not None:
             return confirmed
         stream.seek(0)
-        with _decoding(name), soundfile.SoundFile(_handle(stream), closefd=False) as file:
+        with decoding(name), soundfile.SoundFile(handle_of(stream), closefd=False) as file:
             frames, rate_hz, channels, subtype = file.frames, file.samplerate, file.channels, file.subtype
             if file.format not in _EXACT_FORMATS:
                 raise AudioError(f"{name} must be FLAC or WAV, and is {file.format}; convert it first.")
@@ -129,45 +129,22 @@ def read_any_pcm16(source: str | os.PathLike[str] | bytes, name: str = "", max_s
     """
     import soundfile
 
-    name = name or _name(source)
-    with _open(source, name) as stream:
-        with _decoding(name), soundfile.SoundFile(_handle(stream), closefd=False) as file:
+    name = name or name_of(source)
+    with open_sound(source, name) as stream:
+        with decoding(name), soundfile.SoundFile(handle_of(stream), closefd=False) as file:
             _check_kind(name, file)
             frames, rate_hz, channels, kind = file.frames, file.samplerate, file.channels, file.format
             _check_length(name, frames, rate_hz, max_samples)
             samples = file.read(frames, dtype=_EXACT.get(file.subtype, "float32"), always_2d=True)
         if not len(samples):
             raise AudioError(f"{name} must hold sound, and holds no sample.")
-        if len(samples) < frames - (_MP3_SLACK_FRAMES if kind == "MP3" else 0):
+        if len(samples) < frames - (MP3_SLACK_FRAMES if kind == "MP3" else 0):
             raise AudioError(f"{name} promises {frames} samples in its header and holds {len(samples)}; copy it again.")
         check_whole(name, kind, stream, samples)
     if samples.dtype == np.int16 and rate_hz == SAMPLE_RATE_HZ and channels == 1:
         return Sound(samples[:, 0], rate_hz, channels, 0)
-    mono, saturated = _to_pcm16(name, _at_model_rate(_mono(samples), rate_hz))
+    mono, saturated = _to_pcm16(name, _at_model_rate(mono_of(samples), rate_hz))
     return Sound(mono, rate_hz, channels, saturated)
-
-
-def read_waveform(path: str | os.PathLike[str]) -> np.ndarray[Any, Any]:
-    """Reads any file of sound that libsndfile knows, as the model wants to hear it.
-
-    Args:
-      path: WAV, FLAC, OGG, MP3 and others, of any rate and number of channels.
-
-    Returns:
-      float32 `[samples]` at 16 kHz, in [−1, 1], channels averaged; not normalised.
-
-    Raises:
-      AudioError: the file is no sound, or is damaged or empty.
-    """
-    import soundfile
-
-    name = _name(path)
-    content = _read(path, name)
-    with _decoding(name):
-        samples, rate_hz = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
-    if not len(samples):
-        raise AudioError(f"{name} must hold sound, and holds no sample.")
-    return np.ascontiguousarray(_at_model_rate(_mono(samples), rate_hz), np.float32)
 
 
 def to_float(samples: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -183,65 +160,12 @@ def normalise(waveform: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return ((values - mean) / np.sqrt(variance + VARIANCE_EPSILON)).astype(np.float32)
 
 
-def _name(source: str | os.PathLike[str] | bytes) -> str:
-    return "The sound" if isinstance(source, bytes) else os.fspath(source)
-
-
-@contextlib.contextmanager
-def _open(source: str | os.PathLike[str] | bytes, name: str) -> Iterator[BinaryIO]:
-    """Opens what may be sound, and refuses at its beginning what is none."""
-    try:
-        with io.BytesIO(source) if isinstance(source, bytes) else _open_file(source, name) as stream:
-            head = stream.read(len(_LFS_POINTER))
-            if not head:
-                raise AudioError(f"{name} must hold sound, and is an empty file.")
-            if head == _LFS_POINTER:
-                raise AudioError(
-                    f"{name} is a Git LFS pointer in place of sound; run `git lfs pull` where it came from."
-                )
-            stream.seek(0)
-            yield stream
-    except OSError as error:
-        raise AudioError(f"{name} must be a file that can be read: {error.strerror or error}.") from error
-
-
-def _open_file(path: str | os.PathLike[str], name: str) -> io.FileIO:
-    stream = open(path, "rb", buffering=0, opener=open_at_once)  # noqa: SIM115 — who calls this closes it
-    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-        stream.close()
-        raise AudioError(f"{name} must be a file of sound, and is a pipe or a device.")
-    return stream
-
-
-def _read(source: str | os.PathLike[str] | bytes, name: str) -> bytes:
-    with _open(source, name) as stream:
-        return stream.read()
-
-
-def _handle(stream: BinaryIO) -> Any:
-    """Returns what libsndfile reads best: the file itself, past Python, where there is one."""
-    return stream.fileno() if isinstance(stream, io.FileIO) else stream
-
-
-@contextlib.contextmanager
-def _decoding(name: str) -> Iterator[None]:
-    """Turns what libsndfile says into our own error."""
-    import soundfile
-
-    try:
-        yield
-    except (soundfile.SoundFileError, RuntimeError, TypeError, ValueError) as error:
-        raise AudioError(f"{name} must be a file of sound that can be decoded: {_one_line(error)}") from error
-    except MemoryError as error:
-        raise AudioError(f"{name} promises more samples in its header than memory can hold; copy it again.") from error
-
-
 def _check_kind(name: str, file: Any) -> None:
     if file.format not in _FORMATS:
         raise AudioError(f"{name} must be WAV, FLAC, OGG or MP3, and is {file.format}; convert it first.")
-    if not _MIN_RATE_HZ <= file.samplerate <= _MAX_RATE_HZ:
+    if not MIN_RATE_HZ <= file.samplerate <= MAX_RATE_HZ:
         raise AudioError(
-            f"{name} must have a rate of {_MIN_RATE_HZ} to {_MAX_RATE_HZ} Hz, and has {file.samplerate} Hz; record it"
+            f"{name} must have a rate of {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, and has {file.samplerate} Hz; record it"
             " again, or mend its header."
         )
     if not 1 <= file.channels <= _MAX_CHANNELS:
@@ -249,7 +173,7 @@ def _check_kind(name: str, file: Any) -> None:
 
 
 def _check_length_is_known(name: str, frames: int) -> None:
-    if frames == _UNKNOWN_FRAMES:
+    if frames == UNKNOWN_FRAMES:
         raise AudioError(
             f"{name} must say in its header how long it is, and does not: it was written into a pipe; write it again,"
             " to a file."
@@ -267,7 +191,7 @@ def _check_length(name: str, frames: int, rate_hz: int, max_samples: int | None)
         )
 
 
-def _mono(samples: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def mono_of(samples: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Returns the mean of the channels of `[frames, channels]` as float32, full scale being 1."""
     # Numbers too large for float32 become infinite here, and are refused where it matters.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -298,9 +222,3 @@ def _to_pcm16(name: str, waveform: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any
         )
     limits = np.iinfo(np.int16)
     return np.clip(np.rint(waveform * np.float32(_FULL_SCALE)), limits.min, limits.max).astype(np.int16), saturated
-
-
-def _one_line(error: Exception) -> str:
-    # libsndfile names what it reads from, memory or a descriptor, in place of the file.
-    text = re.sub(r"Error opening (?:<[^>]*>|\d+): ", "", " ".join(str(error).split()))
-    return text.rstrip(".") + "."

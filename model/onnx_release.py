@@ -1,4 +1,4 @@
-"""A published ONNX version: found, checked and opened, by NumPy and onnxruntime alone."""
+"""A published ONNX version: found, checked and opened, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from model.audio import SAMPLE_RATE_HZ, normalise
 from model.config import Wav2Vec2Config
 from model.errors import ReleaseError, UsageError
 from model.export.release import ONNX, RELEASE_FILE, check_files, read_release
+from model.runtimes import choose_runtime, open_model
+from model.runtimes.choice import MODEL_FILE
 
-_MODEL_FILE = "onnx/model.onnx"
-_FILES = ("config.json", "preprocessor_config.json", _MODEL_FILE)
+_FILES = ("config.json", "preprocessor_config.json", MODEL_FILE)
 _LATEST_FILE = "latest"
-_ONLY_ERRORS = 3
 
 
 class OnnxRelease:
@@ -28,16 +28,20 @@ class OnnxRelease:
       output: The name of what it gives: `logits`, or `last_hidden_state` of a backbone.
       files: Which files must be there, besides those that every version has.
       check_hashes: Whether every file is hashed and compared with RELEASE.json; sizes are compared in any case.
-      num_threads: For onnxruntime; None lets it choose.
+      num_threads: None lets the runtime choose.
+      runtime: What runs it: one of `model.runtimes.RUNTIMES`. By default, as the evaluation does, onnxruntime.
+      precision: One of `model.runtimes.PRECISIONS`. By default the file that the evaluation measures.
 
     Attributes:
       directory: Of the version.
+      config: Of the architecture.
+      choice: Which runtime and precision that came to.
       do_normalise: Whether waveforms are brought to mean 0 and variance 1.
       min_samples: The shortest waveform that gives a frame.
       width: The size of a frame's vector.
 
     Raises:
-      UsageError: there is no such directory.
+      UsageError: there is no such directory, or not the runtime or precision that is asked for.
       ReleaseError: the directory is not whole, or is no published ONNX version of a model with that output.
     """
 
@@ -48,6 +52,8 @@ class OnnxRelease:
         files: tuple[str, ...] = (),
         check_hashes: bool = False,
         num_threads: int | None = None,
+        runtime: str = "onnxruntime",
+        precision: str = "float32",
     ) -> None:
         self.directory = _version_directory(Path(model_dir).expanduser())
         _check_is_whole(self.directory, (*_FILES, *files), check_hashes)
@@ -58,10 +64,11 @@ class OnnxRelease:
                 f"The model in {self.directory} must take sound at {SAMPLE_RATE_HZ} Hz, not at {rate_hz!r}."
             )
         self.do_normalise = bool(preprocessor.get("do_normalize", True))
-        self.min_samples = Wav2Vec2Config.from_file(self.directory / "config.json").min_samples
-        self._output = output
-        self._session = _open_session(self.directory / _MODEL_FILE, output, num_threads)
-        self.width = self._session.get_outputs()[0].shape[-1]
+        self.config = Wav2Vec2Config.from_file(self.directory / "config.json")
+        self.min_samples = self.config.min_samples
+        self.choice = choose_runtime(self.directory, runtime, precision)
+        self._model = open_model(self.directory, self.choice, output, num_threads)
+        self.width = self._model.width
 
     def run(self, waveform: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Returns the vectors of one waveform.
@@ -73,7 +80,18 @@ class OnnxRelease:
           float32 `[frames, width]`.
         """
         values = normalise(waveform) if self.do_normalise else waveform
-        return self._session.run([self._output], {"input_values": values[np.newaxis].astype(np.float32)})[0][0]
+        return self.score(values[np.newaxis].astype(np.float32))[0]
+
+    def score(self, input_values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Returns the vectors of several waveforms of equal length.
+
+        Args:
+          input_values: float32 `[batch, samples]` at 16 kHz, normalised where `do_normalise` says so.
+
+        Returns:
+          float32 `[batch, frames, width]`.
+        """
+        return self._model.run(input_values)
 
 
 def _version_directory(directory: Path) -> Path:
@@ -83,7 +101,7 @@ def _version_directory(directory: Path) -> Path:
             f" {'no directory' if directory.exists() else 'not there'}; `w2v2 run` publishes one."
         )
     pointer = directory / _LATEST_FILE
-    if (directory / _MODEL_FILE).exists() or not pointer.is_file():
+    if (directory / MODEL_FILE).exists() or not pointer.is_file():
         return directory
     version = pointer.read_text(encoding="utf-8").strip()
     if not version.isdecimal() or not (directory / version).is_dir():
@@ -118,31 +136,3 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ReleaseError(f"{path} must hold a JSON object, not {type(value).__name__}; copy it again.")
     return value
-
-
-def _open_session(path: Path, output: str, num_threads: int | None) -> Any:
-    import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state as states
-
-    onnxruntime.set_default_logger_severity(_ONLY_ERRORS)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ONLY_ERRORS
-    if num_threads is not None:
-        options.intra_op_num_threads = num_threads
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except (
-        states.Fail,
-        states.InvalidArgument,
-        states.InvalidGraph,
-        states.InvalidProtobuf,
-        states.NoSuchFile,
-        states.NotImplemented,
-        states.RuntimeException,
-    ) as error:
-        reason = " ".join(str(error).split())
-        raise ReleaseError(f"{path} must be a whole ONNX model: {reason}; copy it again.") from error
-    names = [value.name for value in (*session.get_inputs(), *session.get_outputs())]
-    if names != ["input_values", output]:
-        raise ReleaseError(f"{path} must have the input input_values and the output {output}, not {', '.join(names)}.")
-    return session

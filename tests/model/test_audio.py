@@ -9,8 +9,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.audio import AudioError, normalise, read_any_pcm16, read_pcm16, read_waveform, to_float
-from model.errors import DataError
+from model.audio import AudioError, normalise, read_any_pcm16, read_pcm16, to_float
 from model.normalisation import normalise_waveforms
 from tests.mutated_sound import mutated
 
@@ -72,27 +71,6 @@ def test_what_is_no_whole_flac_is_refused(tmp_path, content, message):
 def test_a_flac_without_md5_is_read(tmp_path):
     content = CONTENT[:26] + bytes(16) + CONTENT[42:]
     np.testing.assert_array_equal(read_pcm16(written(tmp_path, content))[0], SAMPLES)
-
-
-def test_a_file_that_is_not_there_is_a_data_error(tmp_path):
-    with pytest.raises(DataError, match="must be a file that can be read: No such file"):
-        read_waveform(tmp_path / "none.wav")
-
-
-@pytest.mark.parametrize("rate_hz", [8_000, 16_000, 44_100])
-@pytest.mark.parametrize("channels", [1, 2])
-def test_any_rate_and_channels_become_16_khz_mono(tmp_path, rate_hz, channels):
-    times = np.arange(rate_hz) / rate_hz
-    tone = 0.5 * np.sin(2 * np.pi * 440 * times)
-    # The second channel is silent: the mean of both is half the tone.
-    columns = [tone] + [np.zeros_like(tone)] * (channels - 1)
-    path = tmp_path / "tone.wav"
-    soundfile.write(path, np.stack(columns, axis=1), rate_hz, subtype="FLOAT")
-    waveform = read_waveform(path)
-    assert waveform.dtype == np.float32
-    assert abs(len(waveform) - 16_000) <= 1
-    expected = 0.5 / channels * np.sin(2 * np.pi * 440 * np.arange(len(waveform)) / 16_000)
-    np.testing.assert_allclose(waveform[500:-500], expected[500:-500], atol=2e-3)
 
 
 def test_normalised_sound_has_mean_0_and_variance_1():

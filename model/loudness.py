@@ -1,0 +1,48 @@
+"""Length, mean and variance of a recording that is read in blocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from model.audio import VARIANCE_EPSILON
+
+
+class Loudness:
+    """What normalisation needs to know of a whole recording.
+
+    Blocks are added up as Chan, Golub and LeVeque 1983 do («Algorithms for Computing the Sample Variance»), so that a
+    quiet recording with an offset keeps its digits.
+
+    Attributes:
+      samples: How many there were.
+      mean: Of all of them.
+    """
+
+    def __init__(self) -> None:
+        self.samples = 0
+        self.mean = 0.0
+        self._squares = 0.0
+
+    @property
+    def variance(self) -> float:
+        """Of all samples."""
+        return self._squares / max(self.samples, 1)
+
+    def add(self, block: np.ndarray[Any, Any]) -> None:
+        """Takes a block `[samples]`, which may be empty."""
+        if not len(block):
+            return
+        values = block.astype(np.float64)
+        mean = float(values.mean())
+        difference, total = mean - self.mean, self.samples + len(values)
+        self._squares += float(np.square(values - mean).sum())
+        self._squares += difference * difference * self.samples * len(values) / total
+        self.mean += difference * len(values) / total
+        self.samples = total
+
+    def normalise(self, waveform: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Returns a part as it is in the recording that was normalised as a whole, `[samples]`, as float32."""
+        deviation = float(np.sqrt(self.variance + VARIANCE_EPSILON))
+        return ((waveform.astype(np.float32) - np.float32(self.mean)) / np.float32(deviation)).astype(np.float32)

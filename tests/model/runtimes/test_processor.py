@@ -1,0 +1,21 @@
+"""What /proc/cpuinfo says of a processor."""
+
+import pytest
+
+from model.runtimes.processor import flags_of
+
+INTEL = "processor\t: 0\nvendor_id\t: GenuineIntel\nflags\t\t: fpu avx2 avx512_bf16 amx_bf16\n\nprocessor\t: 1\n"
+ARM = "processor\t: 0\nBogoMIPS\t: 50.00\nFeatures\t: fp asimd bf16 i8mm\nCPU part\t: 0xd40\n"
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "flags"),
+    [
+        (INTEL, {"fpu", "avx2", "avx512_bf16", "amx_bf16"}),
+        (ARM, {"fp", "asimd", "bf16", "i8mm"}),
+        ("", set()),
+        ("processor : 0\n", set()),
+    ],
+)
+def test_flags(cpuinfo, flags):
+    assert flags_of(cpuinfo) == flags
