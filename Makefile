@@ -17,6 +17,10 @@ ARGS ?=
 
 STAMP := .venv/.setup-$(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-16)
 REFERENCE_STAMP := .venv-reference/.setup-$(shell sha256sum < reference-requirements.txt | cut -c1-16)
+LOADERS_STAMP := .venv-loaders/.setup-$(shell sha256sum < loaders-requirements.txt | cut -c1-16)
+NODE_STAMP := .node-loaders/.setup-$(shell cat tests/loaders/package.json tests/loaders/package-lock.json | sha256sum | cut -c1-16)
+# Without npm, what JavaScript loads is left out; the tests of it are then not asked for.
+LOADERS := $(LOADERS_STAMP) $(if $(shell command -v npm),$(NODE_STAMP))
 
 # Python is often there only under pyenv, whose shims fail while another version is selected.
 WITH_PYENV = if command -v pyenv >/dev/null && version=$$(pyenv latest $(1) 2>/dev/null); then export PYENV_VERSION=$$version; fi
@@ -24,7 +28,7 @@ WITH_PYENV = if command -v pyenv >/dev/null && version=$$(pyenv latest $(1) 2>/d
 # Of two calls at once, the second waits, and then finds the work done.
 ONE_AT_A_TIME = exec 9<Makefile; flock 9; if [ -e $(1) ]; then exit 0; fi
 
-.PHONY: help setup run test e2e lint reference parity bench docs lock clean
+.PHONY: help setup run test e2e lint reference loaders parity bench docs lock clean
 
 help: ## Lists the targets.
 	@echo "make TARGET [ARGS=\"options that are passed on\"]"
@@ -41,7 +45,7 @@ run: $(STAMP) ## Runs the pipeline: recorded speech in, a gated and released rec
 test: $(STAMP) ## Runs the tests, but for the long end-to-end ones, two files at a time; ARGS="-n 0" one after another.
 	@.venv/bin/pytest -n 2 --dist loadfile $(ARGS)
 
-e2e: $(STAMP) ## Runs the long end-to-end tests.
+e2e: $(STAMP) $(LOADERS) ## Runs the long end-to-end tests; ARGS="--node=PATH" with those of JavaScript.
 	@.venv/bin/pytest -m e2e --timeout 2700 $(ARGS)
 
 lint: $(STAMP) ## Checks style, format, types and the direction of imports.
@@ -51,6 +55,8 @@ lint: $(STAMP) ## Checks style, format, types and the direction of imports.
 	.venv/bin/lint-imports
 
 reference: $(REFERENCE_STAMP) ## Makes .venv-reference: Python 3.11 with PyTorch, for reference values and comparisons.
+
+loaders: $(LOADERS) ## Makes .venv-loaders and .node-loaders: optimum, onnx-asr, OpenVINO, transformers.js, to load releases.
 
 parity: $(STAMP) $(REFERENCE_STAMP) ## Compares the model with PyTorch's, module by module.
 	@.venv/bin/python tests/golden/parity.py --reference-python .venv-reference/bin/python $(ARGS)
@@ -76,9 +82,9 @@ lock: | $(UV_STAMP) ## Writes requirements.lock from pyproject.toml; ARGS=--upgr
 	echo "requirements.lock names $$(grep -cE '^[A-Za-z0-9_.-]+==' requirements.lock) packages."
 
 clean: ## Removes environments, caches and the built documentation; keeps workspace/.
-	@rm -rf .venv .venv-reference .uv site build dist ./*.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-reference .venv-loaders .node-loaders .uv site build dist ./*.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-	echo "Removed: .venv, .venv-reference, .uv, site, build, dist and caches. Kept: workspace/ with its runs and released models."
+	echo "Removed: .venv, .venv-reference, .venv-loaders, .node-loaders, .uv, site, build, dist and caches. Kept: workspace/ with its runs and released models."
 
 $(UV_STAMP):
 	@$(call ONE_AT_A_TIME,$@)
@@ -122,4 +128,23 @@ $(REFERENCE_STAMP): | $(UV_STAMP)
 	  $(UV) venv --quiet --clear --seed --python 3.11 .venv-reference
 	fi
 	.venv-reference/bin/python -m pip install --quiet --disable-pip-version-check --requirement reference-requirements.txt
+	touch $@
+
+$(LOADERS_STAMP): | $(UV_STAMP)
+	@$(call ONE_AT_A_TIME,$@)
+	echo "Setting up .venv-loaders; this takes a minute or two, once."
+	rm -f .venv-loaders/.setup-*
+	$(call WITH_PYENV,3.11)
+	if ! .venv-loaders/bin/python -m pip --version >/dev/null 2>&1; then
+	  $(UV) venv --quiet --clear --seed --python 3.11 .venv-loaders
+	fi
+	.venv-loaders/bin/python -m pip install --quiet --disable-pip-version-check --requirement loaders-requirements.txt
+	touch $@
+
+$(NODE_STAMP):
+	@mkdir -p .node-loaders
+	$(call ONE_AT_A_TIME,$@)
+	rm -f .node-loaders/.setup-*
+	cp tests/loaders/package.json tests/loaders/package-lock.json tests/loaders/.npmrc .node-loaders/
+	npm ci --prefix .node-loaders --silent
 	touch $@

@@ -67,12 +67,12 @@ class Chromium:
             self.events.append(answer)
 
     def open(self, path, width, height):
-        """Opens a file in a window of that size, in pixels, and waits until it is there."""
+        """Opens a file, or an address, in a window of that size, in pixels, and waits until it is there."""
         self.ask(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
         self.events.clear()
-        self.ask("Page.navigate", url=path.as_uri())
+        self.ask("Page.navigate", url=path if isinstance(path, str) else path.as_uri())
         end = time.monotonic() + _START_SECONDS
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             assert time.monotonic() < end, f"{path} was not opened in {_START_SECONDS} s"

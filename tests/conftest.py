@@ -9,7 +9,13 @@ import soundfile
 
 from tests.chromium import Chromium
 
-pytest_plugins = ["tests.fake_dataflow", "tests.fake_hub", "tests.fake_storage"]
+pytest_plugins = [
+    "tests.fake_dataflow",
+    "tests.fake_hub",
+    "tests.fake_hugging_face",
+    "tests.fake_kaggle",
+    "tests.fake_storage",
+]
 
 
 def pytest_addoption(parser):
@@ -19,6 +25,7 @@ def pytest_addoption(parser):
         help="a directory with LibriSpeech/ and wer_librispeech/; runs the tests that need real data",
     )
     parser.addoption("--browser", type=Path, help="a Chromium or Chrome; runs the tests that open pages in a browser")
+    parser.addoption("--node", type=Path, help="Node.js; runs the tests that load a release in JavaScript")
 
 
 def pytest_sessionstart():
@@ -27,8 +34,8 @@ def pytest_sessionstart():
 
 
 def pytest_collection_modifyitems(config, items):
-    """Tests marked `real_data` or `browser` are left out unless they are asked for, and then they must run."""
-    for mark in ("real_data", "browser"):
+    """Tests marked `real_data`, `browser` or `node` are left out unless they are asked for, and then they must run."""
+    for mark in ("real_data", "browser", "node"):
         if config.getoption(f"--{mark.replace('_', '-')}") is None:
             left_out = [item for item in items if item.get_closest_marker(mark)]
             config.hook.pytest_deselected(items=left_out)

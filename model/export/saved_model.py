@@ -31,6 +31,8 @@ VOCABULARY_FILE = "vocab.json"
 
 _WAVEFORMS = tf.TensorSpec([None, None], tf.float32)
 _NUM_SAMPLES = tf.TensorSpec([None], tf.int32)
+# The default of a signature's lengths.
+_ALL_VALID = tf.constant([], tf.int32)
 
 
 def export_saved_model(loaded: Any, directory: str | Path) -> None:
@@ -40,12 +42,20 @@ def export_saved_model(loaded: Any, directory: str | Path) -> None:
       >>> export_saved_model(load_model("model_directory"), "saved_model")
       >>> model = tf.saved_model.load("saved_model")  # or hub.load, or hub.KerasLayer(…, trainable=True)
       >>> logits = model(model.normalise(waveforms))
-      >>> text = model.signatures["transcribe"](waveform=waveforms, num_samples=num_samples)["text"]
+      >>> text = model.transcribe(waveforms)["text"]
+      >>> text = model.transcribe(waveforms, num_samples)["text"]
 
     The random state of the model's dropout is set to a fixed value first, so that equal weights give equal variables.
 
-    A model without a CTC head gives the hidden states of its backbone, and its signature `encode` takes the place of
-    `transcribe`; the heads of pre-training are left out.
+    A model without a CTC head gives the hidden states of its backbone, and `encode` takes the place of `transcribe`;
+    the heads of pre-training are left out.
+
+    The signatures, for servers: `serving_default` (`input_values`), `with_lengths` (`input_values`, `num_samples`) and
+    `transcribe` or `encode` (`waveform`, `num_samples`). `num_samples` has a default, all of each utterance, in the
+    `SignatureDef`: TensorFlow Serving's gRPC interface and sessions of TensorFlow 1 take it. Its REST interface and
+    `tf.saved_model.load(…).signatures` ask for every input of a signature, whatever its default (TensorFlow 2.16), and
+    REST takes plain lists for signatures of one input only. So `serving_default` stays with one input, and lengths have
+    a signature of their own.
 
     Args:
       loaded: A `LoadedModel`.
@@ -105,7 +115,9 @@ class _ReleasedModel(tf.__internal__.tracking.AutoTrackable):
         super().__init__()
         # === What hub.KerasLayer looks for ===
         self.variables = [variable.value for variable in model.variables]
-        self.trainable_variables = [variable.value for variable in model.trainable_variables]
+        # Only SpecAugment uses the vector of masked frames, and no function here has that: it would have no gradient.
+        masked = model.backbone.masked_spec_embed
+        self.trainable_variables = [variable.value for variable in model.trainable_variables if variable is not masked]
         self.regularization_losses: list[Any] = []
         # === Asset ===
         if vocabulary is not None:
@@ -115,8 +127,21 @@ class _ReleasedModel(tf.__internal__.tracking.AutoTrackable):
         min_samples = model.config.min_samples
         output = LOGITS if vocabulary is not None else HIDDEN_STATES
 
+        # The graph of the model stands in the file once without lengths and once with them; whatever else needs it,
+        # calls these.
+        @tf.function(input_signature=[_WAVEFORMS])
+        def score_whole(input_values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return model(input_values)
+
+        @tf.function(input_signature=[_WAVEFORMS, _NUM_SAMPLES])
+        def score_valid(input_values: tf.Tensor, num_samples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            values, num_frames = model(input_values, num_samples)
+            return values, tf.maximum(num_frames, 0)
+
         def call(speech: tf.Tensor, training: bool = False, num_samples: tf.Tensor | None = None) -> tf.Tensor:
-            return model(speech, num_samples, training=training)[0]
+            if training:
+                return model(speech, num_samples, training=True)[0]
+            return (score_whole(speech) if num_samples is None else score_valid(speech, num_samples))[0]
 
         def normalise(waveform: tf.Tensor, num_samples: tf.Tensor | None = None) -> tf.Tensor:
             if do_normalise:
@@ -126,22 +151,22 @@ class _ReleasedModel(tf.__internal__.tracking.AutoTrackable):
             return waveform * tf.sequence_mask(num_samples, tf.shape(waveform)[1], dtype=tf.float32)
 
         def score(input_values: tf.Tensor) -> dict[str, tf.Tensor]:
-            values, num_frames = model(input_values)
+            values, num_frames = score_whole(input_values)
             return {output: values, "num_frames": num_frames}
 
-        def score_with_lengths(input_values: tf.Tensor, num_samples: tf.Tensor) -> dict[str, tf.Tensor]:
-            values, num_frames = model(input_values, num_samples)
-            return {output: values, "num_frames": tf.maximum(num_frames, 0)}
+        def score_with_lengths(input_values: tf.Tensor, num_samples: tf.Tensor = _ALL_VALID) -> dict[str, tf.Tensor]:
+            values, num_frames = score_valid(input_values, _given(num_samples, input_values))
+            return {output: values, "num_frames": num_frames}
 
-        def encode(waveform: tf.Tensor, num_samples: tf.Tensor) -> dict[str, tf.Tensor]:
+        def encode(waveform: tf.Tensor, num_samples: tf.Tensor = _ALL_VALID) -> dict[str, tf.Tensor]:
             samples = tf.shape(waveform)[1]
-            num_samples = tf.clip_by_value(num_samples, 0, samples)
+            num_samples = tf.clip_by_value(_given(num_samples, waveform), 0, samples)
             # What is too short for a single frame is silence with an empty text, not an error for the whole batch.
             padded = tf.pad(waveform, [[0, 0], [0, tf.maximum(min_samples - samples, 0)]])
-            values, num_frames = model(normalise(padded, num_samples), num_samples)
-            return {output: values, "num_frames": tf.maximum(num_frames, 0)}
+            values, num_frames = score_valid(normalise(padded, num_samples), num_samples)
+            return {output: values, "num_frames": num_frames}
 
-        def transcribe(waveform: tf.Tensor, num_samples: tf.Tensor) -> dict[str, tf.Tensor]:
+        def transcribe(waveform: tf.Tensor, num_samples: tf.Tensor = _ALL_VALID) -> dict[str, tf.Tensor]:
             assert vocabulary is not None
             outputs = encode(waveform, num_samples)
             return {"text": decoded_texts(outputs[output], outputs["num_frames"], vocabulary), **outputs}
@@ -158,11 +183,21 @@ class _ReleasedModel(tf.__internal__.tracking.AutoTrackable):
             score_with_lengths,
             input_signature=[_named(_WAVEFORMS, "input_values"), _named(_NUM_SAMPLES, "num_samples")],
         )
-        self._of_sound = tf.function(
+        of_sound = tf.function(
             encode if vocabulary is None else transcribe,
             input_signature=[_named(_WAVEFORMS, "waveform"), _named(_NUM_SAMPLES, "num_samples")],
         )
+        self._of_sound = of_sound
         self._signature_of_sound = ENCODE_SIGNATURE if vocabulary is None else TRANSCRIBE_SIGNATURE
+
+        # For programs: signatures of a loaded SavedModel know no defaults, functions do.
+        def hear(waveform: tf.Tensor, num_samples: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+            return of_sound(waveform, _ALL_VALID if num_samples is None else num_samples)
+
+        heard = tf.function(hear)
+        heard.get_concrete_function(_WAVEFORMS)
+        heard.get_concrete_function(_WAVEFORMS, num_samples=_NUM_SAMPLES)
+        setattr(self, self._signature_of_sound, heard)
 
     def signature_functions(self) -> dict[str, Any]:
         """Returns the functions for servers, by the name of their signature."""
@@ -171,6 +206,14 @@ class _ReleasedModel(tf.__internal__.tracking.AutoTrackable):
             "with_lengths": self._score_with_lengths,
             self._signature_of_sound: self._of_sound,
         }
+
+
+def _given(num_samples: tf.Tensor, waveforms: tf.Tensor) -> tf.Tensor:
+    """The lengths that were given; where none were, that of the batch for each."""
+    batch, samples = tf.unstack(tf.shape(waveforms))
+    absent = tf.where(tf.equal(tf.size(num_samples), 0), batch, 0)
+    # No condition: control flow keeps graphs from being optimised. A wrong number of lengths stays an error.
+    return tf.concat([num_samples, tf.fill([absent], samples)], axis=0)
 
 
 def _named(spec: tf.TensorSpec, name: str) -> tf.TensorSpec:

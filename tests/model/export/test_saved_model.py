@@ -1,9 +1,6 @@
 """The SavedModel: PyTorch's logits, Keras's text, any batch and length, fine-tunable through TF Hub."""
 
-import functools
-import http.server
 import json
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +9,11 @@ import tensorflow as tf
 
 from model import Wav2Vec2Config, Wav2Vec2CTC
 from model.directory import LoadedModel
-from model.export.publish import write_archive
+from model.export.archive import write_archive
 from model.export.saved_model import decoded_texts, export_saved_model
 from model.storage import sha256_of_files
 from model.text import Vocabulary, librispeech_vocabulary
+from tests.hub_site import HubSite
 
 VARIANTS = ("group_post_norm", "layer_pre_norm")
 HUB = pytest.mark.filterwarnings("ignore:pkg_resources is deprecated as an API")
@@ -90,6 +88,55 @@ def test_what_is_too_short_for_a_frame_has_an_empty_text(opened):
     assert np.isfinite(outputs["logits"].numpy()).all()
 
 
+def test_lengths_may_be_left_out_of_a_call(opened, loaded, reference):
+    model = opened["layer_pre_norm"]
+    waveforms = tf.constant(np.stack([reference["layer_pre_norm"]["waveform_0"]] * 2))
+    whole = model.transcribe(waveforms)
+    expected = model.signatures["transcribe"](waveform=waveforms, num_samples=tf.constant([8_000, 8_000]))
+    assert whole["text"].numpy().tolist() == expected["text"].numpy().tolist()
+    assert whole["num_frames"].numpy().tolist() == [24, 24]
+    np.testing.assert_array_equal(whole["logits"].numpy(), expected["logits"].numpy())
+    for shorter in (
+        model.transcribe(waveforms, num_samples=[8_000, 5_000]),
+        model.transcribe(waveforms, [8_000, 5_000]),
+    ):
+        assert shorter["num_frames"].numpy().tolist() == [24, 15]
+
+
+def test_as_many_lengths_as_utterances_are_asked_for(opened):
+    waveforms = tf.zeros([3, 8_000])
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):
+        opened["layer_pre_norm"].transcribe(waveforms, num_samples=[8_000, 8_000])
+
+
+def test_servers_may_leave_the_lengths_out(saved_models, opened, reference):
+    """What TensorFlow Serving does for its gRPC interface: a session, and the defaults of the SignatureDef."""
+    waveforms = np.stack([reference["layer_pre_norm"]["waveform_0"]] * 2)
+    expected = opened["layer_pre_norm"].transcribe(waveforms)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        graph = tf.compat.v1.saved_model.load(session, ["serve"], str(saved_models["layer_pre_norm"]))
+        signatures = {name: graph.signature_def[name] for name in ("serving_default", "with_lengths", "transcribe")}
+        results = {}
+        for name, signature in signatures.items():
+            feed = {signature.inputs["waveform" if name == "transcribe" else "input_values"].name: waveforms}
+            feed |= {
+                signature.inputs[default].name: tf.make_ndarray(value) for default, value in signature.defaults.items()
+            }
+            results[name] = session.run({key: value.name for key, value in signature.outputs.items()}, feed)
+    assert {name: sorted(signature.inputs) for name, signature in signatures.items()} == {
+        "serving_default": ["input_values"],
+        "with_lengths": ["input_values", "num_samples"],
+        "transcribe": ["num_samples", "waveform"],
+    }
+    assert {name: list(signature.defaults) for name, signature in signatures.items()} == {
+        "serving_default": [], "with_lengths": ["num_samples"], "transcribe": ["num_samples"]
+    }  # fmt: skip
+    assert results["transcribe"]["text"].tolist() == expected["text"].numpy().tolist()
+    np.testing.assert_allclose(results["transcribe"]["logits"], expected["logits"].numpy(), atol=1e-5)
+    np.testing.assert_allclose(results["with_lengths"]["logits"], results["serving_default"]["logits"], atol=1e-5)
+    assert [results[name]["num_frames"].tolist() for name in signatures] == [[24, 24]] * 3
+
+
 def test_lengths_beyond_the_batch_are_those_of_the_batch(opened, reference):
     waveform = tf.constant(reference["layer_pre_norm"]["waveform_0"][None])
     transcribe = opened["layer_pre_norm"].signatures["transcribe"]
@@ -155,9 +202,13 @@ def test_hub_load_gives_a_callable_that_knows_training(tiny):
     trained = [model(waveform, training=True).numpy() for _ in range(2)]
     assert np.abs(trained[0] - expected).max() > 1e-3
     assert np.abs(trained[0] - trained[1]).max() > 1e-3, "each call draws anew"
+    # Only SpecAugment uses that vector, and there is none in the SavedModel.
     assert [variable.name for variable in model.trainable_variables] == [
-        f"{variable.path}:0" for variable in keras_model.trainable_variables
+        f"{variable.path}:0"
+        for variable in keras_model.trainable_variables
+        if variable.path != "wav2vec2_ctc/wav2vec2/masked_spec_embed"
     ]
+    assert len(model.variables) == len(keras_model.variables)
 
 
 @HUB
@@ -183,40 +234,26 @@ def test_hub_keras_layer_is_fine_tuned(saved_models):
         losses.append(float(value))
         gradients = tape.gradient(value, layer.trainable_weights)
         for variable, gradient in zip(layer.trainable_weights, gradients, strict=True):
-            if gradient is not None:
-                variable.assign_sub(1e-3 * tf.clip_by_norm(tf.convert_to_tensor(gradient), 1.0))
+            variable.assign_sub(1e-3 * tf.clip_by_norm(tf.convert_to_tensor(gradient), 1.0))
     assert losses[2] < losses[1] < losses[0]
     changed = [np.abs(w.numpy() - b).max() > 0 for w, b in zip(layer.trainable_weights, before, strict=True)]
     untouched = {w.name for w, c in zip(layer.trainable_weights, changed, strict=True) if not c}
-    # Only SpecAugment uses that vector, and softmax does not see what is added to every key.
-    assert "wav2vec2_ctc/wav2vec2/masked_spec_embed:0" in untouched
-    assert {name for name in untouched if not name.endswith("k_proj/bias:0")} == {
-        "wav2vec2_ctc/wav2vec2/masked_spec_embed:0"
-    }
+    # Softmax does not see what is added to every key.
+    assert {name for name in untouched if not name.endswith("k_proj/bias:0")} == set()
 
 
 @HUB
-def test_hub_fetches_the_archive(saved_models, reference, tmp_path, monkeypatch):
+def test_hub_fetches_the_archive_by_the_protocol_of_its_sites(saved_models, reference, tmp_path, monkeypatch):
     import tensorflow_hub
 
     directory = saved_models["layer_pre_norm"]
-    (tmp_path / "site").mkdir()
-    write_archive(directory, sha256_of_files(directory), tmp_path / "site" / "1.tar.gz")
+    write_archive(directory, sha256_of_files(directory), tmp_path / "1.tar.gz")
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
-    handler = functools.partial(QuietHandler, directory=str(tmp_path / "site"))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        model = tensorflow_hub.load(f"http://127.0.0.1:{server.server_port}/1.tar.gz")
-        server.shutdown()
-        thread.join()
+    with HubSite({"/somebody/wav2vec2/1": tmp_path / "1.tar.gz"}) as site:
+        model = tensorflow_hub.load(f"{site.address}/somebody/wav2vec2/1")
+    assert site.asked == ["/somebody/wav2vec2/1?tf-hub-format=compressed"]
     logits = model(reference["layer_pre_norm"]["waveform_1"][None])[0].numpy()
     np.testing.assert_allclose(logits, reference["layer_pre_norm"]["logits_1"], atol=1e-4)
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format, *args):  # noqa: A002 — its name in the standard library
-        pass
 
 
 def noise(utterances, samples):
