@@ -46,12 +46,14 @@ class StoredObject(NamedTuple):
       size_bytes: How long it is.
       modified_ns: When it was written, since 1970.
       generation: Another one for each content.
+      md5: Of its content, in Base64; empty where the service does not tell it, as of composed objects.
     """
 
     name: str
     size_bytes: int
     modified_ns: int
     generation: str
+    md5: str = ""
 
 
 def split_address(address: str) -> tuple[str, str]:
@@ -318,7 +320,9 @@ def _described(blob: Any, prefix_characters: int) -> StoredObject:
     modified = blob.updated or blob.time_created
     # In whole microseconds, which is what the service tells.
     modified_ns = round(modified.timestamp() * 1e6) * 1000 if modified else 0
-    return StoredObject(blob.name[prefix_characters:], blob.size or 0, modified_ns, str(blob.generation))
+    return StoredObject(
+        blob.name[prefix_characters:], blob.size or 0, modified_ns, str(blob.generation), blob.md5_hash or ""
+    )
 
 
 def _content_type(name: str) -> str:

@@ -13,14 +13,25 @@ from tfx import types
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
+from beam_jobs.release_destinations import open_destination
 from components.artifacts import Evaluation
 from components.code_fingerprint import code_fingerprint
 from components.decisions import last_of, read_decisions, standing_of
+from model.export.destinations.opening import hub_destinations
+from model.export.destinations.settings import PublicationSettings
 from model.export.publish import PUBLICATION_FILE, Blessing, publish
 from model.export.release import Format
+from model.settings import from_json, to_json
 from model.storage import write_json
 
-_SHARED_CODE = ("components.publishing", "components.decisions", "beam_jobs.places", "beam_jobs.cloud_storage")
+_SHARED_CODE = (
+    "components.publishing",
+    "components.decisions",
+    "beam_jobs.places",
+    "beam_jobs.cloud_storage",
+    "beam_jobs.release_bucket",
+    "beam_jobs.release_destinations",
+)
 
 
 class PusherSpec(ComponentSpec):
@@ -31,6 +42,7 @@ class PusherSpec(ComponentSpec):
         "destination_state": ExecutionParameter(type=str),
         "decisions": ExecutionParameter(type=str),
         "decisions_state": ExecutionParameter(type=str),
+        "hubs": ExecutionParameter(type=str),
         "name": ExecutionParameter(type=str),
         "code_fingerprint": ExecutionParameter(type=str),
     }
@@ -44,6 +56,7 @@ class PusherSpec(ComponentSpec):
 
 def pusher_spec(
     package: str,
+    format_: Format,
     model: types.BaseChannel,
     model_blessing: types.BaseChannel,
     evaluation: types.BaseChannel,
@@ -52,20 +65,23 @@ def pusher_spec(
     destination_state: str,
     decisions: str,
     decisions_state: str,
+    publication: PublicationSettings | None = None,
 ) -> PusherSpec:
     """Returns the specification of a pusher.
 
     Args:
       package: The pusher's own package, whose code is part of the cache key.
+      format_: What it publishes.
       model: ReleaseExporter's release.
       model_blessing: The evaluator's judgement of that release.
       evaluation: The evaluator's measurements: the model card is made of them, and the copy is compared with them.
-      destination: A directory on this machine.
+      destination: A directory on this machine, or a gs:// address.
       name: The directory below it, for this model.
-      destination_state: What is published there now, such as the version; when it changes, because somebody removed a
-        release, the pusher is not served from the cache.
+      destination_state: What is published there, and on the hubs, now, such as the version; when it changes, because
+        somebody removed a release, the pusher is not served from the cache.
       decisions: Where the decisions of people lie, a directory or a gs:// address.
       decisions_state: What has been decided so far; when it changes, the pusher is not served from the cache.
+      publication: Names the hubs that get the same bytes; its own destination is not read here. None for no hubs.
     """
     return PusherSpec(
         model=model,
@@ -75,6 +91,7 @@ def pusher_spec(
         destination_state=destination_state,
         decisions=decisions,
         decisions_state=decisions_state,
+        hubs=to_json((publication or PublicationSettings()).of_format(format_)),
         name=name,
         code_fingerprint=code_fingerprint(package, *_SHARED_CODE, "model"),
         pushed_model=types.Channel(type=standard_artifacts.PushedModel),
@@ -101,20 +118,23 @@ def push(
       output_dict:
         - pushed_model: one PushedModel, with `publication.json`. Custom properties, of which the first three are
           those of TFX's Pusher: `pushed` (0 or 1), `pushed_destination` and `pushed_version` (where the release is
-          published, now or before; else empty), `release_digest`, `reason`.
+          published, now or before; else empty), `hubs` (where else, parted by blanks), `release_digest`, `reason`.
       exec_properties:
-        - destination: a directory on this machine.
+        - destination: a directory on this machine, or a gs:// address.
         - name: the directory below it.
+        - hubs: JSON of `PublicationSettings`, with the hubs that get this format. What signs in there is in the
+          variables of the environment that the settings name.
         - decisions: where people's decisions lie, as `components.decisions` draws them.
         - destination_state, decisions_state, code_fingerprint: part of the cache key only.
 
     Raises:
-      UsageError: the destination is not on this machine.
+      UsageError: a destination cannot be used, such as a hub without credentials.
       ReleaseError: the release is not what was judged, measured or decided about.
       DataError: a decision cannot be read.
-      DiskFullError: there is no room left.
+      TryAgainError: a hub or Cloud Storage does not answer, or there is no room left.
     """
     evaluation = artifact_utils.get_single_instance(input_dict["evaluation"])
+    name = exec_properties["name"]
     publication = publish(
         format_,
         artifact_utils.get_single_instance(input_dict["model"]).uri,
@@ -124,8 +144,11 @@ def push(
             evaluation.get_string_custom_property("verdict"),
             exec_properties["decisions"],
         ),
-        exec_properties["destination"],
-        exec_properties["name"],
+        [
+            open_destination(exec_properties["destination"], name, format_),
+            *hub_destinations(from_json(PublicationSettings, exec_properties["hubs"]), format_),
+        ],
+        name,
     )
     artifact = artifact_utils.get_single_instance(output_dict["pushed_model"])
     properties = publication.to_mapping()

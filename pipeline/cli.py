@@ -13,8 +13,10 @@ from pipeline.commands.convert import convert
 from pipeline.commands.decide import approve, reject
 from pipeline.commands.doctor import doctor
 from pipeline.commands.evaluate import evaluate
+from pipeline.commands.export import export
 from pipeline.commands.ingest import ingest
 from pipeline.commands.outcome import ending_in_code
+from pipeline.commands.push import push
 from pipeline.commands.review import review
 from pipeline.commands.run import run
 from pipeline.commands.runs import runs
@@ -22,7 +24,7 @@ from pipeline.commands.score import score
 from pipeline.commands.transcribe import transcribe
 
 # In the order of the help.
-_COMMANDS = (run, runs, review, approve, reject, transcribe, evaluate, score, ingest, convert, doctor)
+_COMMANDS = (run, runs, review, approve, reject, transcribe, evaluate, score, ingest, convert, export, push, doctor)
 
 app = typer.Typer(
     name="w2v2",

@@ -20,6 +20,7 @@ from components.pretraining_evaluator.settings import PretrainingEvaluationSetti
 from components.release_exporter.settings import ReleaseSettings
 from components.wer_evaluator.settings import EvaluationSettings, GateSettings, require_answers
 from model.errors import ConfigurationError
+from model.export.destinations.settings import PublicationSettings
 from model.settings import require
 from model.training.settings import Task, TrainingSettings
 
@@ -78,6 +79,7 @@ class PipelineConfig:
       ingest: How the corpus becomes records.
       evaluation: What is measured; `PretrainingEvaluationSettings` where the task is pre-training.
       release: What is exported.
+      publication: Where it is published.
     """
 
     name: str
@@ -90,6 +92,7 @@ class PipelineConfig:
         default_factory=EvaluationSettings
     )
     release: ReleaseSettings = dataclasses.field(default_factory=ReleaseSettings)
+    publication: PublicationSettings = dataclasses.field(default_factory=PublicationSettings)
 
     def __post_init__(self) -> None:
         require(

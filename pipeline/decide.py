@@ -204,7 +204,8 @@ def _what_stays(workspace: Workspace, entry: RunEntry, record: DecisionRecord) -
     if record.decision == "approve":
         return ""
     release = entry.record.config.get("release", {})
-    found = formats_of_release(workspace.releases_dir, str(release.get("name", "")), record.release_digest)
+    place = _releases_dir(workspace, str(entry.record.config.get("publication", {}).get("destination", "")))
+    found = formats_of_release(place, str(release.get("name", "")), record.release_digest)
     if not found:
         return ""
     where = ", ".join(str(path) for path in found.values())
@@ -239,8 +240,19 @@ def _require_unchanged_release(judged: Judged) -> None:
 
 def _is_published(workspace: Workspace, entry: RunEntry) -> bool:
     assert entry.judged is not None
-    found = formats_of_release(workspace.releases_dir, _config(entry).release.name, entry.judged.release_digest)
+    config = _config(entry)
+    publication = config.publication
+    if publication.hugging_face or publication.kaggle:
+        # Only the pushers can tell what is there.
+        return False
+    place = _releases_dir(workspace, publication.destination)
+    found = formats_of_release(place, config.release.name, entry.judged.release_digest)
     return set(found) == set(FORMATS)
+
+
+def _releases_dir(workspace: Workspace, destination: str) -> Path:
+    """Returns the directory where the pushers publish; in Cloud Storage there is none, and nothing is found."""
+    return Path(destination).expanduser() if destination else workspace.releases_dir
 
 
 def _config(entry: RunEntry) -> PipelineConfig:

@@ -311,6 +311,8 @@ def show_gates(console: Console, entry: RunEntry, is_brief: bool = False) -> Non
         if release is not None:
             note = "published by this run" if release.pushed else "published before"
             places.add_row(f"  {title}", Text.assemble(display_path(release.path), (f"  {note}", "dim")))
+            for address in release.hubs:
+                places.add_row("", address)
     if entry.report is not None:
         places.add_row("  Report", display_path(entry.report))
     if entry.junit is not None:
@@ -431,7 +433,9 @@ def show_error(console: Console, message: str) -> None:
 
 
 def display_path(path: str | Path) -> str:
-    """Returns a path relative to the current directory where it lies below it."""
+    """Returns a path relative to the current directory where it lies below it, and an address as it is."""
+    if "://" in str(path):
+        return str(path)
     absolute = Path(path)
     try:
         return str(absolute.relative_to(Path.cwd()))

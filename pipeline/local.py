@@ -43,8 +43,8 @@ from pipeline.partial_run import (
     plan_run,
     run_to_resume,
 )
+from pipeline.publication import publication_place, publication_states
 from pipeline.record import RunDirectory
-from pipeline.releases import published_versions
 from pipeline.runs import past_runs
 from pipeline.sources import Sources, find_sources
 from pipeline.workspace import Workspace
@@ -115,14 +115,15 @@ def run(workspace: Workspace, directory: RunDirectory) -> None:
 
     emit("stage", {"text": "Building the graph"})
     pipeline_root = str(workspace.pipeline_root(config.pipeline_name))
+    releases = publication_place(config.publication, workspace.releases_dir)
     inputs = RunInputs(
         pipeline_root=pipeline_root,
         metadata_path=str(workspace.metadata_file),
         staging_dir=str(workspace.staging_dir),
-        releases_dir=str(workspace.releases_dir),
+        releases_place=releases,
         schema_path=_schema_path(workspace),
         enable_cache=record.request.enable_cache,
-        published=published_versions(workspace.releases_dir, config.release.name),
+        published=publication_states(releases, config.release.name, config.publication, workspace.staging_dir),
         unpublished=record.run_id,
         decisions_state=decisions_state(decisions_place(pipeline_root)),
         language_model_state=language_model_state,

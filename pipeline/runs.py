@@ -70,6 +70,7 @@ class Release:
       digest: The release digest.
       pushed: Whether this run published it; otherwise it was there already.
       reason: Why it was published, or why nothing was.
+      hubs: Where else it is, addresses that begin with `hf://` or `kaggle://`.
     """
 
     path: str
@@ -77,6 +78,7 @@ class Release:
     digest: str
     pushed: bool
     reason: str
+    hubs: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -318,6 +320,7 @@ def _releases(nodes: Iterable[NodeEntry]) -> dict[str, Release]:
                     digest=str(artifact.properties.get("release_digest", "")),
                     pushed=bool(artifact.properties.get("pushed", 0)),
                     reason=str(artifact.properties.get("reason", "")),
+                    hubs=tuple(str(artifact.properties.get("hubs", "")).split()),
                 )
     return releases
 

@@ -76,9 +76,13 @@ def with_absolute_sources(config: PipelineConfig) -> PipelineConfig:
         search = evaluation.beam_search
         search = dataclasses.replace(search, language_model=places.absolute(search.language_model))
         evaluation = dataclasses.replace(evaluation, beam_search=search)
+    publication = config.publication
+    if publication.destination:
+        publication = dataclasses.replace(publication, destination=places.absolute(publication.destination))
     return dataclasses.replace(
         config.with_sources(corpus, None),
         evaluation=evaluation,
+        publication=publication,
         checkpoint=dataclasses.replace(checkpoint, source=source, activations=activations, architecture=architecture),
     )
 

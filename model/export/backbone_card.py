@@ -54,8 +54,9 @@ transformers loads it, too: `Wav2Vec2ForPreTraining.from_pretrained(".")`, or `W
 }
 
 
-def results(evaluation: EvaluationSummary) -> Iterator[str]:
-    """Yields the lines of the metadata's list of results."""
+def results(evaluation: EvaluationSummary, format_: Format) -> Iterator[str]:
+    """Yields the lines of the metadata's list of results, which are those of every format."""
+    del format_
     for split in evaluation.backbone:
         corpus, part, both = (
             json.dumps(text, ensure_ascii=False)

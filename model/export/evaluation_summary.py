@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,17 @@ from model.storage import read_json, sha256_of_file
 
 METRICS_FILE = "metrics.json"
 GATE_FILE = "gate.json"
+
+# A way that is not named here is called by its name.
+_TITLE_BY_WAY = {
+    "batched": "SavedModel, in batches",
+    "alone": "SavedModel, one by one",
+    "constant": "SavedModel, one by one, padded to",
+    "onnx": "ONNX, one by one",
+    "onnx_int8": "ONNX in int8, one by one",
+    "beam_search": "SavedModel, in batches, beam search with a language model",
+    "checkpoint": "checkpoint, on a few utterances",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +50,31 @@ class SplitResult:
     utterances: int
     words: int
     speakers: int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class WayResult:
+    """What was measured of one way of running the release: one of its files, with one decoder, in batches or alone.
+
+    Attributes:
+      name: Of the way, such as `onnx`.
+      wer: Word error rate by split, a fraction.
+      text_agreement: Share of the utterances with the text of the first way; None where it is not known.
+      decoder: `greedy` or `beam_search`.
+      pad_to_samples: The constant length that utterances were padded to; 0 for none.
+    """
+
+    name: str
+    wer: dict[str, float]
+    text_agreement: float | None
+    decoder: str
+    pad_to_samples: int
+
+    @property
+    def title(self) -> str:
+        """What it is called, for people."""
+        known = _TITLE_BY_WAY.get(self.name, self.name.replace("_", " "))
+        return f"{known} {self.pad_to_samples:,} samples" if self.pad_to_samples else known
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +119,7 @@ class EvaluationSummary:
       verdict: The gate's.
       checks: Outcome and reason of each check of the gate.
       sha256_by_file: Of the evaluation's files.
+      ways: In which the release was run on these splits; the first is the one that `splits` tells of.
     """
 
     corpus: str
@@ -90,6 +128,13 @@ class EvaluationSummary:
     verdict: str
     checks: tuple[tuple[str, str], ...]
     sha256_by_file: dict[str, str]
+    ways: tuple[WayResult, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """The command that measures a copy of the release on the same splits again."""
+        splits = " ".join(f"--split {shlex.quote(split.name)}" for split in self.splits)
+        return f"w2v2 evaluate . --corpus {shlex.quote(self.corpus)} {splits}"
 
     @property
     def judgement(self) -> str:
@@ -117,6 +162,7 @@ def read_evaluation(directory: str | Path, release: Release) -> EvaluationSummar
             verdict=gate["verdict"],
             checks=tuple((check["verdict"], check["reason"]) for check in gate["checks"]),
             sha256_by_file={name: sha256_of_file(root / name) for name in (METRICS_FILE, GATE_FILE)},
+            ways=() if is_backbone else _ways(metrics.get("ways") or {}),
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ReleaseError(
@@ -148,6 +194,22 @@ def _split(name: str, value: dict[str, Any]) -> SplitResult:
         words=int(words["words"]),
         speakers=value.get("speakers"),
     )
+
+
+def _ways(told: dict[str, Any]) -> tuple[WayResult, ...]:
+    """Returns the ways in the order in which they are known; a way that measured no whole split is left out."""
+    ways = [
+        WayResult(
+            name=name,
+            wer={split: float(wer) for split, wer in (way.get("wer") or {}).items() if wer is not None},
+            text_agreement=way.get("text_agreement"),
+            decoder=str(way.get("decoder", "greedy")),
+            pad_to_samples=int(way.get("pad_to_samples") or 0),
+        )
+        for name, way in told.items()
+    ]
+    order = {name: place for place, name in enumerate(_TITLE_BY_WAY)}
+    return tuple(sorted((way for way in ways if way.wer), key=lambda way: (order.get(way.name, len(order)), way.name)))
 
 
 def _backbone(name: str, value: dict[str, Any]) -> BackboneResult:

@@ -6,11 +6,13 @@ Source of the metadata's fields: Hugging Face's model card specification (`model
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from types import ModuleType
 
 from model.export import backbone_card, recogniser_card
 from model.export.evaluation_summary import EvaluationSummary, read_evaluation
+from model.export.licence import license_lines
 from model.export.markdown import cell
 from model.export.release import Format, Release
 
@@ -26,16 +28,21 @@ _KIND_BY_FORMAT: dict[Format, str] = {
     "onnx": "an ONNX file",
     "checkpoint": "a checkpoint in the published layout of PyTorch",
 }
+_HUB_NAME = re.compile(r"hf://([\w.-]+/[\w.-]+)(?:@.*)?", re.ASCII)
+_NOT_EVALUATED = (
+    "How many errors it makes is not known: not on any test set, speaker, accent, microphone or noise.",
+    "No gate has judged it, and no person has approved it.",
+)
 
 
-def model_card(release: Release, format_: Format, name: str, evaluation: EvaluationSummary) -> str:
+def model_card(release: Release, format_: Format, name: str, evaluation: EvaluationSummary | None) -> str:
     """Returns the content of README.md.
 
     Args:
       release: What is published.
       format_: `saved_model`, `onnx` or `checkpoint`.
       name: Under which it is published.
-      evaluation: What was measured, on these very files.
+      evaluation: What was measured, on these very files; None where nothing was, and then the card says so.
     """
     kind = backbone_card if release.head == "pretraining" else recogniser_card
     return "\n".join(["---", *_front_matter(kind, release, format_, name, evaluation), "---", ""]) + "\n".join(
@@ -44,32 +51,41 @@ def model_card(release: Release, format_: Format, name: str, evaluation: Evaluat
 
 
 def _front_matter(
-    kind: ModuleType, release: Release, format_: Format, name: str, evaluation: EvaluationSummary
+    kind: ModuleType, release: Release, format_: Format, name: str, evaluation: EvaluationSummary | None
 ) -> Iterator[str]:
     """YAML, of which JSON is a part: every value is written as JSON, so that none can break out of its place."""
     yield f"language: {json.dumps([release.language])}"
-    yield f"license: {json.dumps(release.license)}"
+    yield from license_lines(release.license)
     yield f"library_name: {_LIBRARY_BY_FORMAT[format_]}"
     yield f"pipeline_tag: {kind.PIPELINE_TAG}"
     yield f"tags: {json.dumps(kind.TAGS)}"
+    if base := _base_model(release):
+        yield f"base_model: {json.dumps(base)}"
+    if evaluation is None:
+        return
     yield f"datasets: {json.dumps([evaluation.corpus], ensure_ascii=False)}"
     yield f"metrics: {json.dumps(kind.METRICS)}"
     yield "model-index:"
     yield f"- name: {json.dumps(name)}"
     yield "  results:"
-    yield from kind.results(evaluation)
+    yield from kind.results(evaluation, format_)
+
+
+def _base_model(release: Release) -> str | None:
+    """Returns the name on the Hugging Face Hub of the checkpoint that training started from, if it is from there."""
+    found = _HUB_NAME.fullmatch(str((release.source_checkpoint or {}).get("name", "")))
+    return found[1] if found else None
 
 
 def _body(
-    kind: ModuleType, release: Release, format_: Format, name: str, evaluation: EvaluationSummary
+    kind: ModuleType, release: Release, format_: Format, name: str, evaluation: EvaluationSummary | None
 ) -> Iterator[str]:
-    source = release.source_checkpoint
     yield f"# {name}"
     yield ""
+    made_of = "This page was generated from the evaluation of exactly these files."
     yield (
         f"{kind.SUMMARY}, as {_KIND_BY_FORMAT[format_]}. It takes a waveform of"
-        f" {release.sample_rate_hz} Hz of any length. This page was generated from the evaluation of"
-        " exactly these files."
+        f" {release.sample_rate_hz} Hz of any length. {made_of if evaluation else '**Not evaluated.**'}"
     )
     yield ""
     yield "## Use"
@@ -77,16 +93,26 @@ def _body(
     yield kind.use(release, format_)
     yield "## Measured"
     yield ""
-    yield from kind.measured(evaluation)
-    yield ""
-    for outcome, reason in evaluation.checks:
-        yield f"- {cell(outcome)}: {cell(reason)}"
+    if evaluation is None:
+        yield "Nothing: these files were made without an evaluation."
+        if release.head == "ctc":
+            yield "`w2v2 evaluate . --corpus DIR`, of wav2vec2-tfx, measures them on your own recordings."
+    else:
+        yield from kind.measured(evaluation)
+        yield ""
+        for outcome, reason in evaluation.checks:
+            yield f"- {cell(outcome)}: {cell(reason)}"
     yield ""
     yield "## Limits"
     yield ""
-    for limit in kind.limits(evaluation):
+    for limit in _NOT_EVALUATED if evaluation is None else kind.limits(evaluation):
         yield f"- {limit}"
     yield ""
+    yield from _origin(release, evaluation)
+
+
+def _origin(release: Release, evaluation: EvaluationSummary | None) -> Iterator[str]:
+    source = release.source_checkpoint
     yield "## Where it comes from"
     yield ""
     yield "| | |"
@@ -96,7 +122,7 @@ def _body(
         yield f"| trained from | {checkpoint} (sha256 `{sha256}`) |"
     yield f"| release digest | `{release.release_digest}` |"
     yield f"| model digest | `{release.model_digest}` |"
-    for file, sha256 in sorted(evaluation.sha256_by_file.items()):
+    for file, sha256 in sorted((evaluation.sha256_by_file if evaluation else {}).items()):
         yield f"| sha256 of the evaluation's {file} | `{sha256}` |"
     for software, version in sorted(release.versions.items()):
         yield f"| {cell(software)} | {cell(version)} |"

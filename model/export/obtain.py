@@ -85,6 +85,36 @@ def obtain_release(
     return _exported(_converted(checkpoint, place, language), source, "checkpoint", place, padding)
 
 
+def model_directory_of(source: str, place: Path) -> Path:
+    """Finds the model directory of a model, or converts one to a model directory; its head may be any.
+
+    Args:
+      source: What `obtain_release` takes.
+      place: A directory for this model alone, which gets what has to be made.
+
+    Raises:
+      UsageError: there is no such model, or a release without its checkpoint.
+      CheckpointError: the model or the checkpoint is not whole, or does not fit.
+      ReleaseError: a file of the release is not what was exported.
+      TryAgainError: the Hub does not answer.
+      DiskFullError: there is no room left on the file system.
+    """
+    directory = _version_of(Path(source).expanduser()) if "://" not in source else None
+    if directory is not None and (directory / RELEASE_FILE).is_file():
+        release = read_release(directory)
+        found = directory / CHECKPOINT if release.format is None else _neighbour(directory, release.format, CHECKPOINT)
+        if not found.is_dir():
+            raise UsageError(
+                f"The release {source} must have its {CHECKPOINT} at {found} to be exported again, and has none; name a"
+                " directory that has, or the checkpoint that it was made from."
+            )
+        check_files(found, release, CHECKPOINT, hashes=True)
+        return _converted(str(found), place, None)
+    if directory is not None and (directory / MANIFEST_FILE).is_file():
+        return directory
+    return _converted(str(TINY) if source == _TINY else source, place, None)
+
+
 def _version_of(directory: Path) -> Path:
     """Returns the newest version, where a folder of versions is named, or a folder of formats with versions."""
     for folder in (directory, directory / SAVED_MODEL, directory / CHECKPOINT):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from model.export.evaluation_summary import EvaluationSummary, SplitResult
 from model.export.markdown import cell
-from model.export.release import Format, Release
+from model.export.release import ONNX, Format, Release
 
 _SYNTHETIC_SUFFIX = "-synthetic"
 _USE_BY_FORMAT: dict[Format, str] = {
@@ -54,18 +55,30 @@ METRICS = ("wer",)
 SUMMARY = "Wav2Vec2 with a CTC head for speech recognition"
 
 
-def results(evaluation: EvaluationSummary) -> Iterator[str]:
-    """Yields the lines of the metadata's list of results."""
+def results(evaluation: EvaluationSummary, format_: Format) -> Iterator[str]:
+    """Yields the lines of the metadata's list of results: those of the test sets, and of the format's own files."""
     for split in evaluation.splits:
         title = "WER" if split.low is None else f"WER (95 % interval {_range(split)})"
         corpus, part, both = (
             json.dumps(text, ensure_ascii=False)
             for text in (evaluation.corpus, split.name, f"{evaluation.corpus} {split.name}")
         )
+        measured_by: dict[str, Any] = {"command": evaluation.command}
+        if split.low is not None:
+            measured_by |= {"interval_95_percent": _bounds(split), "interval_over": split.unit}
+        arguments = json.dumps(measured_by, ensure_ascii=False)
         yield "  - task: {type: automatic-speech-recognition, name: Automatic Speech Recognition}"
         yield f"    dataset: {{name: {both}, type: {corpus}, split: {part}}}"
         yield "    metrics:"
-        yield f"    - {{type: wer, value: {100 * split.wer:.2f}, name: {json.dumps(title, ensure_ascii=False)}}}"
+        yield (
+            f"    - {{type: wer, value: {100 * split.wer:.2f}, name: {json.dumps(title, ensure_ascii=False)},"
+            f" args: {arguments}}}"
+        )
+        for way in evaluation.ways:
+            # What is run as SavedModel is told by the line before; the files of ONNX have results of their own.
+            if format_ == ONNX and way.name.startswith(ONNX) and split.name in way.wer:
+                name = json.dumps(f"WER, {way.title}", ensure_ascii=False)
+                yield f"    - {{type: wer, value: {100 * way.wer[split.name]:.2f}, name: {name}}}"
 
 
 def use(release: Release, format_: Format) -> str:
@@ -84,7 +97,14 @@ def measured(evaluation: EvaluationSummary) -> Iterator[str]:
         counts = f"{split.utterances:,} | {split.words:,} | {'unknown' if split.speakers is None else split.speakers}"
         yield f"| {cell(split.name)} | {_percent(split.wer)} | {interval} | {counts} |"
     yield ""
-    yield f"Greedy decoding, no language model. {evaluation.judgement}:"
+    yield from _ways(evaluation)
+    yield "Measured by the pipeline that made these files; this command of wav2vec2-tfx measures them again:"
+    yield ""
+    yield "```bash"
+    yield cell(evaluation.command).replace("`", "")
+    yield "```"
+    yield ""
+    yield f"Greedy decoding, no language model, unless said otherwise. {evaluation.judgement}:"
 
 
 def limits(evaluation: EvaluationSummary) -> Iterator[str]:
@@ -106,7 +126,33 @@ def limits(evaluation: EvaluationSummary) -> Iterator[str]:
                 " narrower than what other speakers would show."
             )
     yield "The text holds the letters of vocab.json only: no punctuation, and no digits where there are none in it."
+    yield (
+        f"Measured on {cell(evaluation.corpus)} and on nothing else: no other language, no other corpus, no speech over"
+        " music or other speech, no stream."
+    )
     yield "It writes something for any sound, speech or not, and gives no measure of its confidence."
+
+
+def _ways(evaluation: EvaluationSummary) -> Iterator[str]:
+    """Yields the table of all ways in which the files were run on the test sets."""
+    if not evaluation.ways:
+        return
+    names = [split.name for split in evaluation.splits]
+    yield "In each way of running the files of this release:"
+    yield ""
+    yield f"| way | {' | '.join(f'WER of {cell(name)}' for name in names)} | same text as the first |"
+    yield "|---" * (len(names) + 2) + "|"
+    for way in evaluation.ways:
+        rates = " | ".join(f"{100 * way.wer[name]:.2f} %" if name in way.wer else "none" for name in names)
+        same = "unknown" if way.text_agreement is None else f"{100 * way.text_agreement:.2f} %"
+        yield f"| {cell(way.title)} | {rates} | {same} |"
+    yield ""
+
+
+def _bounds(split: SplitResult) -> list[float]:
+    assert split.low is not None
+    assert split.high is not None
+    return [round(100 * split.low, 2), round(100 * split.high, 2)]
 
 
 def _percent(fraction: float) -> str:

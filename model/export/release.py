@@ -50,7 +50,9 @@ class Release:
       head: What stands on the backbone: `ctc` of a recogniser; `pretraining` of a pre-trained model, whose heads are in
         its checkpoint alone, while its other formats hold the backbone.
       format: Of a published version; None for the release itself.
-      version: Of a published version; None for the release itself.
+      version: Of a published version; None for the release itself, and on a hub that numbers versions by itself.
+      evaluation: Of a published version: sha256 (hex) of the files of its evaluation, by name. None where it was
+        published without one, and for the release itself, which is made before it is evaluated.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Release:
     head: Head = "ctc"
     format: Format | None = None
     version: int | None = None
+    evaluation: dict[str, str] | None = None
 
     def files_of(self, format_: Format) -> dict[str, str]:
         """Returns the sha256 of the files of one format, by their path inside its folder."""
@@ -75,12 +78,16 @@ class Release:
         """Returns the sizes, in bytes, of the files of one format, by their path inside its folder."""
         return _below(format_, self.sizes_bytes)
 
-    def write(self, directory: str | Path) -> None:
-        """Writes `RELEASE.json` into a directory."""
+    def to_mapping(self) -> dict[str, Any]:
+        """Returns the content of `RELEASE.json`."""
         value = {"format_version": 1, **dataclasses.asdict(self)}
         if self.format is None:
-            del value["format"], value["version"]
-        write_json(Path(directory) / RELEASE_FILE, value)
+            del value["format"], value["version"], value["evaluation"]
+        return value
+
+    def write(self, directory: str | Path) -> None:
+        """Writes `RELEASE.json` into a directory."""
+        write_json(Path(directory) / RELEASE_FILE, self.to_mapping())
 
 
 def read_release(directory: str | os.PathLike[str]) -> Release:

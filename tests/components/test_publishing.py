@@ -16,9 +16,11 @@ from components.hub_pusher import HubPusher
 from components.hub_pusher.executor import Executor as HubExecutor
 from components.onnx_pusher import OnnxPusher
 from components.onnx_pusher.executor import Executor as OnnxExecutor
-from model.errors import ReleaseError
+from model.errors import ReleaseError, UsageError
 from model.export import publish as publishing
-from model.export.release import Release
+from model.export.destinations.settings import HuggingFaceSettings, KaggleSettings, PublicationSettings
+from model.export.release import FORMATS, Release
+from model.settings import from_json, to_json
 from model.storage import release_digest, sha256_of_files
 
 
@@ -87,7 +89,7 @@ def push(inputs, tmp_path, pusher, decisions):
     def push():
         pushed = artifact(standard_artifacts.PushedModel, tmp_path / "pushed")
         properties = {
-            "destination": str(tmp_path / "releases"), "name": "tiny", "decisions": decisions,
+            "destination": str(tmp_path / "releases"), "name": "tiny", "decisions": decisions, "hubs": "{}",
         }  # fmt: skip
         pusher.executor().Do(inputs, {"pushed_model": [pushed]}, properties)
         return pushed
@@ -102,7 +104,7 @@ def artifact(type_, uri):
 
 
 def properties_of(pushed):
-    names = ("pushed_destination", "pushed_version", "release_digest", "reason")
+    names = ("pushed_destination", "pushed_version", "hubs", "release_digest", "reason")
     return {
         "pushed": pushed.get_int_custom_property("pushed"),
         **{name: pushed.get_string_custom_property(name) for name in names},
@@ -113,7 +115,7 @@ def test_a_blessed_release_is_published_once(push, inputs, tmp_path, monkeypatch
     monkeypatch.setattr(publishing, "verify_in_fresh_process", lambda *arguments: 1)
     digest = inputs["model_blessing"][0].get_string_custom_property("release_digest")
     directory = str(tmp_path / "releases" / "tiny" / pusher.format / "1")
-    expected = {"pushed_destination": directory, "pushed_version": "1", "release_digest": digest}
+    expected = {"pushed_destination": directory, "pushed_version": "1", "hubs": "", "release_digest": digest}
     pushed = push()
     assert properties_of(pushed) == {
         **expected, "pushed": 1, "reason": f"Published as version 1 in {directory}."
@@ -128,7 +130,7 @@ def test_a_blessed_release_is_published_once(push, inputs, tmp_path, monkeypatch
 def test_what_is_not_blessed_stays_where_it_is(push, inputs, tmp_path, pusher):
     inputs["model_blessing"][0].set_int_custom_property("blessed", 0)
     assert properties_of(push()) == {
-        "pushed": 0, "pushed_destination": "", "pushed_version": "", "release_digest": "",
+        "pushed": 0, "pushed_destination": "", "pushed_version": "", "hubs": "", "release_digest": "",
         "reason": "The evaluator did not bless this release, so nothing was published.",
     }  # fmt: skip
     assert not (tmp_path / "releases").exists()
@@ -232,6 +234,82 @@ def test_the_component_carries_a_fingerprint_of_its_code(pusher):
     assert len(properties.pop("code_fingerprint")) == 64
     assert properties == {
         "destination": "releases", "name": "tiny", "destination_state": "1", "decisions": "root/decisions",
-        "decisions_state": "2",
+        "decisions_state": "2", "hubs": to_json(PublicationSettings()),
     }  # fmt: skip
     assert component.outputs["pushed_model"].type is standard_artifacts.PushedModel
+
+
+@pytest.fixture
+def publish_to(push, inputs, tmp_path, pusher, decisions, monkeypatch):
+    """Pushes to a place and to hubs."""
+    monkeypatch.setattr(publishing, "verify_in_fresh_process", lambda *arguments: 1)
+
+    def publish_to(place, **hubs):
+        pushed = artifact(standard_artifacts.PushedModel, tmp_path / "pushed")
+        properties = {
+            "destination": place, "name": "tiny", "decisions": decisions, "hubs": to_json(PublicationSettings(**hubs)),
+        }  # fmt: skip
+        pusher.executor().Do(inputs, {"pushed_model": [pushed]}, properties)
+        return properties_of(pushed)
+
+    return publish_to
+
+
+def test_the_destination_can_be_in_cloud_storage(publish_to, bucket, pusher):
+    told = publish_to("gs://speech/models")
+    address = f"gs://speech/models/tiny/{pusher.format}/1"
+    assert (told["pushed"], told["pushed_destination"], told["pushed_version"]) == (1, address, "1")
+    assert places.read_bytes(f"{address}/{pusher.file}") == b"graph"
+    assert publish_to("gs://speech/models")["pushed"] == 0
+
+
+def test_the_hubs_that_are_named_get_the_same_bytes(publish_to, hugging_face, kaggle, tmp_path, pusher):
+    framework = {"saved_model": "tensorFlow2", "onnx": "onnx", "checkpoint": "transformers"}[pusher.format]
+    handle = f"jane/speech/{framework}/tiny"
+    hubs = {
+        "hugging_face": (HuggingFaceSettings("jane/speech", pusher.format),), "kaggle": (KaggleSettings(handle),)
+    }  # fmt: skip
+    told = publish_to(str(tmp_path / "releases"), **hubs)
+    digest = told["release_digest"]
+    assert told["pushed"] == 1
+    assert told["hubs"] == f"hf://jane/speech@release-{digest[:16]} kaggle://{handle}/1"
+    assert told["reason"].count("Published as version ") == 3
+    here = tmp_path / "releases" / "tiny" / pusher.format / "1"
+    for name in (pusher.file, "README.md"):
+        content = (here / name).read_bytes()
+        assert hugging_face.repositories["jane/speech"].files[name] == content
+        assert kaggle.variations[handle][0].files[name] == content
+    evaluation = json.loads((here / "RELEASE.json").read_text())["evaluation"]
+    assert sorted(evaluation) == ["gate.json", "metrics.json"]
+    assert publish_to(str(tmp_path / "releases"), **hubs)["pushed"] == 0
+
+
+def test_a_hub_is_not_asked_for_what_is_not_blessed(publish_to, inputs, hugging_face, pusher, tmp_path):
+    inputs["model_blessing"][0].set_int_custom_property("blessed", 0)
+    told = publish_to(str(tmp_path), hugging_face=(HuggingFaceSettings("jane/speech", pusher.format),))
+    assert (told["pushed"], told["hubs"], hugging_face.requests) == (0, "", [])
+
+
+def test_without_credentials_for_a_hub_nothing_is_published(publish_to, tmp_path, monkeypatch, pusher):
+    monkeypatch.delenv("OURS", raising=False)
+    with pytest.raises(UsageError, match="the variable OURS must hold a token that may write there, and it is not set"):
+        publish_to(
+            str(tmp_path / "releases"),
+            hugging_face=(HuggingFaceSettings("jane/speech", pusher.format, token_variable="OURS"),),
+        )
+    assert not (tmp_path / "releases").exists()
+
+
+def test_a_pusher_gets_the_hubs_of_its_format_alone(pusher):
+    publication = PublicationSettings(
+        hugging_face=tuple(HuggingFaceSettings(f"jane/{format_}", format_) for format_ in FORMATS)
+    )
+    component = pusher.component(
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
+        evaluation=Channel(type=Evaluation),
+        destination="releases", name="tiny", destination_state="1", decisions="root/decisions", decisions_state="2",
+        publication=publication,
+    )  # fmt: skip
+    hubs = from_json(PublicationSettings, component.spec.exec_properties["hubs"])
+    assert [hub.address for hub in hubs.hugging_face] == [f"hf://jane/{pusher.format}"]

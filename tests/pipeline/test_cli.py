@@ -7,14 +7,12 @@ import os
 import re
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import pytest
 from ml_metadata.metadata_store.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
-from model.errors import DataError
 from model.pretrained import TINY
 from model.version import __version__
 from pipeline import cli
@@ -51,7 +49,8 @@ def test_help_names_every_command():
     result = w2v2("--help")
     assert result.returncode == 0
     names = (
-        "run", "runs", "review", "approve", "reject", "transcribe", "evaluate", "score", "ingest", "convert", "doctor",
+        "run", "runs", "review", "approve", "reject", "transcribe", "evaluate", "score", "ingest", "convert", "export",
+        "push", "doctor",
     )  # fmt: skip
     for command in names:
         assert f" {command} " in result.stdout
@@ -239,52 +238,6 @@ def test_run_hands_on_what_was_asked_for(call, monkeypatch, tmp_path):
     )
     speech, workspace_dir = str(tmp_path / "speech"), str(tmp_path / "w")
     assert request.options == ("--config", "smoke", "--corpus", speech, "--workspace", workspace_dir)
-
-
-class TestTranscribe:
-    @pytest.fixture
-    def released(self, monkeypatch, tmp_path):
-        """A workspace with a release, and a transcriber that knows two sounds."""
-
-        class Transcriber:
-            def __init__(self, directory):
-                self.directory = Path(directory) / "3"
-
-            def transcribe(self, path):
-                if path.name == "bad.flac":
-                    raise DataError("bad.flac must be sound; it is none; record it again.")
-                return types.SimpleNamespace(text=path.stem.upper(), duration_seconds=2.0, seconds=0.5)
-
-        monkeypatch.setattr("model.transcriber.Transcriber", Transcriber)
-        for name in ("old", "new"):
-            folder = tmp_path / "releases" / name / "onnx"
-            folder.mkdir(parents=True)
-            (folder / "latest").write_text("3\n")
-        os.utime(tmp_path / "releases" / "old" / "onnx" / "latest", (1, 1))
-        return tmp_path
-
-    def test_one_sound_gives_its_text_alone(self, call, released):
-        assert call("transcribe", "hello.flac", "--workspace", released) == (0, "HELLO\n", "")
-
-    def test_several_sounds_are_named(self, call, released):
-        out = call("transcribe", "a.flac", "b.wav", "--workspace", released)[1]
-        assert out == "a.flac\tA\nb.wav\tB\n"
-
-    def test_a_bad_sound_does_not_keep_the_others_back(self, call, released):
-        code, out, err = call("transcribe", "bad.flac", "b.wav", "--workspace", released)
-        assert (code, out) == (3, "b.wav\tB\n")
-        assert err == "✗ bad.flac must be sound; it is none; record it again.\n"
-
-    def test_json_has_texts_and_errors(self, call, released):
-        code, out, err = call("transcribe", "bad.flac", "b.wav", "--json", "--workspace", released)
-        assert (code, err) == (3, "")
-        assert json.loads(out) == {
-            "model": str(released / "releases" / "new" / "onnx" / "3"),
-            "transcriptions": [
-                {"audio": "bad.flac", "error": "bad.flac must be sound; it is none; record it again."},
-                {"audio": "b.wav", "text": "B", "duration_seconds": 2.0, "seconds": 0.5},
-            ],
-        }
 
 
 def test_ingest_writes_records_and_shows_progress(make_corpus, tmp_path):

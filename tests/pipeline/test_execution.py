@@ -185,6 +185,7 @@ def test_a_run_is_read_back_from_the_metadata_store(house):
             "digest": "abc",
             "pushed": True,
             "reason": "It was accepted.",
+            "hubs": (),
         }
     }
 

@@ -39,7 +39,7 @@ def test_the_names_of_nodes_are_those_of_the_graph(config, task, tmp_path):
         pipeline_root=str(tmp_path / "pipeline"),
         metadata_path=str(tmp_path / "metadata.sqlite"),
         staging_dir=str(tmp_path / "staging"),
-        releases_dir=str(tmp_path / "releases"),
+        releases_place=str(tmp_path / "releases"),
         corpus_root="/corpus",
         corpus_fingerprint="a",
         checkpoint_path="/checkpoint",

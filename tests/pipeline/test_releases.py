@@ -5,22 +5,11 @@ import os
 
 import pytest
 
-from model.errors import UsageError
+from model.errors import ConfigurationError, UsageError
 from model.export.release import Release
 from model.storage import release_digest
-from pipeline.releases import formats_of_release, newest_onnx_release, published_versions
+from pipeline.releases import formats_of, formats_of_release, newest_onnx_release, settings_of
 from pipeline.workspace import Workspace
-
-
-def test_a_version_counts_while_its_directory_is_there(tmp_path):
-    assert published_versions(tmp_path, "tiny") == {}
-    for format_, version in (("saved_model", "3"), ("onnx", "2")):
-        (tmp_path / "tiny" / format_ / version).mkdir(parents=True)
-        (tmp_path / "tiny" / format_ / "latest").write_text(f"{version}\n")
-    assert published_versions(tmp_path, "tiny") == {"saved_model": "3", "onnx": "2"}
-    (tmp_path / "tiny" / "onnx" / "2").rmdir()
-    assert published_versions(tmp_path, "tiny") == {"saved_model": "3"}
-    assert published_versions(tmp_path, "other") == {}
 
 
 def test_a_backbone_is_not_what_transcribes(tmp_path):
@@ -58,3 +47,24 @@ def test_the_versions_of_a_release_are_found_by_its_digest(tmp_path):
     (tmp_path / "tiny" / "onnx" / "2" / "RELEASE.json").write_text("{}")
     assert sorted(formats_of_release(tmp_path, "tiny", digests[1])) == ["saved_model"]
     assert formats_of_release(tmp_path, "other", digests[1]) == {}
+
+
+def test_formats_are_named_with_commas_or_again_and_come_in_the_order_of_a_release():
+    assert formats_of(None) == formats_of([]) == ("saved_model", "onnx", "checkpoint")
+    assert formats_of(["checkpoint, saved_model", "checkpoint"]) == ("saved_model", "checkpoint")
+    with pytest.raises(
+        UsageError, match="--format must be one of saved_model, onnx, checkpoint, or several .*'tflite'"
+    ):
+        formats_of(["onnx,tflite"])
+
+
+def test_a_release_that_is_exported_again_keeps_its_name_licence_and_language(tmp_path):
+    Release(
+        name="ours", model_digest="7" * 64, release_digest=release_digest({}), files={}, sizes_bytes={},
+        source_checkpoint=None, license="mit", language="fr", sample_rate_hz=16_000, versions={},
+    ).write(tmp_path)  # fmt: skip
+    settings = settings_of(str(tmp_path), name=None, license="cc0-1.0", language=None)
+    assert (settings.name, settings.license, settings.language) == ("ours", "cc0-1.0", "fr")
+    assert settings_of("tiny", name=None).name == "wav2vec2"
+    with pytest.raises(ConfigurationError, match="release.onnx_opset must be 17 to 20, not 3"):
+        settings_of("tiny", onnx_opset=3)

@@ -6,6 +6,7 @@ import pytest
 from components.checkpoint_converter.settings import CheckpointSettings
 from model.beam_search import BeamSearchSettings
 from model.errors import UsageError
+from model.export.destinations.settings import PublicationSettings
 from model.pretrained import TINY
 from model.text import librispeech_vocabulary
 from pipeline.config import load_config
@@ -36,6 +37,13 @@ def test_the_language_model_has_an_absolute_path(config, tmp_path, monkeypatch):
         named = dataclasses.replace(config.evaluation, beam_search=BeamSearchSettings(given, alpha=0.7))
         chosen = with_absolute_sources(dataclasses.replace(config, evaluation=named))
         assert chosen.evaluation.beam_search == BeamSearchSettings(absolute, alpha=0.7)
+
+
+def test_the_place_of_releases_is_absolute(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for given, absolute in (("released", str(tmp_path / "released")), ("gs://models/a",) * 2, ("",) * 2):
+        chosen = with_absolute_sources(dataclasses.replace(config, publication=PublicationSettings(given)))
+        assert chosen.publication.destination == absolute
 
 
 def test_words_stay_words(config):

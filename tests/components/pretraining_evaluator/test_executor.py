@@ -16,6 +16,7 @@ from components.pretraining_evaluator.executor import Executor
 from components.pretraining_evaluator.settings import PretrainingEvaluationSettings, PretrainingGateSettings
 from model.errors import ReleaseError
 from model.examples import encode
+from model.export.destinations.directory import directory_destination
 from model.export.publish import Blessing, publish
 from model.export.release import read_release
 from model.settings import to_json
@@ -110,8 +111,9 @@ def test_what_was_judged_is_published(tmp_path, pretrained, examples, anomalies,
     evaluation, blessing = evaluate(tmp_path, examples, anomalies, pretrained["candidate"])
     digests = [blessing.get_string_custom_property(f"{kind}_digest") for kind in ("release", "model")]
     release, blessed = pretrained["candidate"], Blessing(True, *digests)
-    publication = publish(format_, release, evaluation.uri, blessed, str(tmp_path / "out"), "backbone")
-    assert (publication.pushed, publication.version) == (True, 1)
+    destination = directory_destination(str(tmp_path / "out"), "backbone", format_)
+    publication = publish(format_, release, evaluation.uri, blessed, [destination], "backbone")
+    assert (publication.pushed, publication.copies[0].version) == (True, "1")
     card = (tmp_path / "out" / "backbone" / format_ / "1" / "README.md").read_text()
     assert "| validation | " in card
     assert "pipeline_tag: feature-extraction" in card

@@ -5,6 +5,7 @@ import json
 
 import pytest
 import yaml
+from huggingface_hub import ModelCard
 
 from model.errors import ReleaseError
 from model.export.model_card import model_card, read_evaluation
@@ -25,8 +26,8 @@ OTHER = {"words": {"wer": 0.31, "utterances": 9, "words": 80}, "interval": UTTER
 
 @pytest.fixture
 def write(tmp_path):
-    def write(splits, checks=(), corpus="LibriSpeech", measured="6" * 64, judged="6" * 64, verdict="ACCEPT"):
-        metrics = {"splits": splits, "corpus": {"root_name": corpus}, "release_digest": measured}
+    def write(splits, checks=(), corpus="LibriSpeech", measured="6" * 64, judged="6" * 64, verdict="ACCEPT", **more):
+        metrics = {"splits": splits, "corpus": {"root_name": corpus}, "release_digest": measured, **more}
         gate = {"verdict": verdict, "checks": list(checks), "release_digest": judged}
         (tmp_path / "metrics.json").write_text(json.dumps(metrics))
         (tmp_path / "gate.json").write_text(json.dumps(gate))
@@ -44,6 +45,7 @@ def test_the_metadata_are_what_was_measured(write):
     evaluation = read_evaluation(write({"test-clean": CLEAN, "test-other": OTHER}), RELEASE)
     metadata, _ = parts(model_card(RELEASE, "onnx", "wav2vec2-base", evaluation))
     task = {"type": "automatic-speech-recognition", "name": "Automatic Speech Recognition"}
+    command = "w2v2 evaluate . --corpus LibriSpeech --split test-clean --split test-other"
     assert metadata == {
         "language": ["en"],
         "license": "cc-by-4.0",
@@ -59,12 +61,34 @@ def test_the_metadata_are_what_was_measured(write):
                     {
                         "task": task,
                         "dataset": {"name": "LibriSpeech test-clean", "type": "LibriSpeech", "split": "test-clean"},
-                        "metrics": [{"type": "wer", "value": 3.46, "name": "WER (95 % interval 3.0 to 4.1 %)"}],
+                        "metrics": [
+                            {
+                                "type": "wer",
+                                "value": 3.46,
+                                "name": "WER (95 % interval 3.0 to 4.1 %)",
+                                "args": {
+                                    "command": command,
+                                    "interval_95_percent": [3.0, 4.1],
+                                    "interval_over": "speaker",
+                                },
+                            }
+                        ],
                     },
                     {
                         "task": task,
                         "dataset": {"name": "LibriSpeech test-other", "type": "LibriSpeech", "split": "test-other"},
-                        "metrics": [{"type": "wer", "value": 31.0, "name": "WER (95 % interval 20.0 to 40.0 %)"}],
+                        "metrics": [
+                            {
+                                "type": "wer",
+                                "value": 31.0,
+                                "name": "WER (95 % interval 20.0 to 40.0 %)",
+                                "args": {
+                                    "command": command,
+                                    "interval_95_percent": [20.0, 40.0],
+                                    "interval_over": "utterance",
+                                },
+                            }
+                        ],
                     },
                 ],
             }
@@ -114,7 +138,14 @@ def test_a_name_from_a_corpus_stays_in_its_place(write):
 def test_a_split_without_an_interval_says_so(write):
     card = model_card(RELEASE, "onnx", "base", read_evaluation(write({"test": {**CLEAN, "interval": None}}), RELEASE))
     metadata, body = parts(card)
-    assert metadata["model-index"][0]["results"][0]["metrics"] == [{"type": "wer", "value": 3.46, "name": "WER"}]
+    assert metadata["model-index"][0]["results"][0]["metrics"] == [
+        {
+            "type": "wer",
+            "value": 3.46,
+            "name": "WER",
+            "args": {"command": "w2v2 evaluate . --corpus LibriSpeech --split test"},
+        }
+    ]
     assert "| test | 3.5 % | none | 2,620 | 52,576 | 40 |" in body
 
 
@@ -190,3 +221,89 @@ def test_a_checkpoint_of_a_recogniser_says_how_it_is_used(write):
     metadata, page = parts(model_card(RELEASE, "checkpoint", "base", evaluation))
     assert metadata["library_name"] == "transformers"
     assert 'Wav2Vec2ForCTC.from_pretrained(".")' in page
+
+
+WAYS = {
+    "onnx_int8": {"wer": {"test-clean": 0.0361}, "text_agreement": 0.991},
+    "quiet_wire": {"wer": {"test-clean": 0.05}, "text_agreement": None},
+    "onnx": {"wer": {"test-clean": 0.03456}, "text_agreement": 1.0},
+    "constant": {"wer": {"test-clean": 0.03456}, "text_agreement": 0.9996, "pad_to_samples": 246000},
+    "batched": {"wer": {"test-clean": 0.03456}, "text_agreement": 1.0},
+    "silent": {"wer": {"test-clean": None}, "text_agreement": None},
+}
+
+
+def test_every_way_that_was_measured_is_told_also_an_unknown_one(write):
+    evaluation = read_evaluation(write({"test-clean": CLEAN}, ways=WAYS), RELEASE)
+    _, page = parts(model_card(RELEASE, "onnx", "base", evaluation))
+    table = page[page.index("| way |") :].split("\n\n")[0].splitlines()
+    assert table == [
+        "| way | WER of test-clean | same text as the first |",
+        "|---|---|---|",
+        "| SavedModel, in batches | 3.46 % | 100.00 % |",
+        "| SavedModel, one by one, padded to 246,000 samples | 3.46 % | 99.96 % |",
+        "| ONNX, one by one | 3.46 % | 100.00 % |",
+        "| ONNX in int8, one by one | 3.61 % | 99.10 % |",
+        "| quiet wire | 5.00 % | unknown |",
+    ]
+
+
+def test_the_files_of_onnx_have_results_of_their_own(write):
+    evaluation = read_evaluation(write({"test-clean": CLEAN}, ways=WAYS), RELEASE)
+    values = {}
+    for format_ in ("saved_model", "onnx"):
+        metadata, _ = parts(model_card(RELEASE, format_, "base", evaluation))
+        (result,) = metadata["model-index"][0]["results"]
+        values[format_] = [(metric["name"], metric["value"]) for metric in result["metrics"]]
+    first = ("WER (95 % interval 3.0 to 4.1 %)", 3.46)
+    assert values["saved_model"] == [first]
+    assert values["onnx"] == [first, ("WER, ONNX, one by one", 3.46), ("WER, ONNX in int8, one by one", 3.61)]
+
+
+@pytest.mark.parametrize("head", ["ctc", "pretraining"])
+def test_the_metadata_are_read_by_the_hubs_own_parser(write, head):
+    release = dataclasses.replace(RELEASE, head=head, source_checkpoint={"name": "hf://facebook/wav2vec2-base@main"})
+    splits = {"test-clean": CLEAN, "test-other": OTHER} if head == "ctc" else {"validation": VALIDATION}
+    ways = WAYS if head == "ctc" else {}
+    card = ModelCard(model_card(release, "onnx", "base", read_evaluation(write(splits, ways=ways), release)))
+    told = card.data
+    assert (told.license, told.language, told.library_name) == ("cc-by-4.0", ["en"], "onnx")
+    assert (told.datasets, told.base_model) == (["LibriSpeech"], "facebook/wav2vec2-base")
+    assert told.model_name == "base"
+    results = [(one.dataset_split, one.metric_type, one.metric_value) for one in told.eval_results]
+    if head == "ctc":
+        assert results == [
+            ("test-clean", "wer", 3.46), ("test-clean", "wer", 3.46), ("test-clean", "wer", 3.61),
+            ("test-other", "wer", 31.0),
+        ]  # fmt: skip
+        assert told.eval_results[0].metric_args["interval_95_percent"] == [3.0, 4.1]
+    else:
+        assert results == [("validation", "contrastive_loss", 1.8765), ("validation", "code_perplexity", 210.4)]
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ("Apache-2.0", {"license": "apache-2.0"}),
+        ("LicenseRef-ours: all", {"license": "other", "license_name": "LicenseRef-ours: all"}),
+    ],
+)
+def test_a_licence_is_one_that_the_hub_takes(named, told):
+    metadata, _ = parts(model_card(dataclasses.replace(RELEASE, license=named), "onnx", "base", None))
+    assert {key: value for key, value in metadata.items() if key.startswith("license")} == told
+
+
+@pytest.mark.parametrize("head", ["ctc", "pretraining"])
+@pytest.mark.parametrize("format_", ["saved_model", "onnx", "checkpoint"])
+def test_what_was_not_evaluated_says_so_and_tells_no_number(head, format_):
+    release = dataclasses.replace(RELEASE, head=head)
+    card = model_card(release, format_, "base", None)
+    metadata, page = parts(card)
+    assert not {"model-index", "metrics", "datasets"} & set(metadata)
+    assert "of any length. **Not evaluated.**" in page
+    assert "Nothing: these files were made without an evaluation." in page
+    assert ("w2v2 evaluate . --corpus DIR" in page) == (head == "ctc")
+    assert "No gate has judged it" in page
+    assert " % |" not in page
+    assert ModelCard(card).data.eval_results is None
+    assert f"| release digest | `{'6' * 64}` |" in page

@@ -9,12 +9,15 @@ import os
 import shutil
 import tarfile
 import time
+from pathlib import Path
 
 import pytest
 
 from model.errors import DiskFullError, ReleaseError, UsageError
 from model.export import publish as publishing
-from model.export.publish import Blessing, publish, write_archive
+from model.export.archive import write_archive
+from model.export.destinations.directory import directory_destination
+from model.export.publish import Blessing, publish
 from model.export.release import Format, check_files, read_release
 from model.storage import release_digest, sha256_of_file, sha256_of_files
 
@@ -63,7 +66,14 @@ def make_release(tmp_path, release):
 def test_a_format_that_a_release_has_not_is_not_published(make_release, judge, verified, tmp_path):
     directory, blessing = make_release()
     with pytest.raises(ReleaseError, match="must hold the format checkpoint to publish it, and this has none; export"):
-        publish("checkpoint", directory, judge(blessing.release_digest), blessing, str(tmp_path / "out"), "base")
+        publish(
+            "checkpoint",
+            directory,
+            judge(blessing.release_digest),
+            blessing,
+            [below(tmp_path / "out", "checkpoint")],
+            "base",
+        )
     assert list((tmp_path / "out" / "base" / "checkpoint").iterdir()) == []
     assert verified == []
 
@@ -92,11 +102,18 @@ def push(judge, tmp_path):
     def push(made, format_: Format = "saved_model", **changes):
         directory, blessing = made
         evaluation = judge(blessing.release_digest)
-        return publish(
-            format_, directory, evaluation, dataclasses.replace(blessing, **changes), str(tmp_path / "releases"), "base"
-        )
+        destinations = [below(tmp_path / "releases", format_)]
+        return publish(format_, directory, evaluation, dataclasses.replace(blessing, **changes), destinations, "base")
 
     return push
+
+
+def below(directory, format_, name="base"):
+    return directory_destination(str(directory), name, format_)
+
+
+def version_of(publication):
+    return int(publication.copies[0].version)
 
 
 def listing(tmp_path):
@@ -105,7 +122,7 @@ def listing(tmp_path):
 
 
 SAVED_MODEL_FILES = [
-    "README.md", "RELEASE.json", "assets/vocab.json", "saved_model.pb", "variables/variables.index"
+    "HUB.md", "README.md", "RELEASE.json", "assets/vocab.json", "saved_model.pb", "variables/variables.index"
 ]  # fmt: skip
 
 
@@ -117,6 +134,7 @@ def test_a_saved_model_becomes_a_version(push, make_release, verified, tmp_path)
         "pushed": 1,
         "pushed_destination": str(root / "1"),
         "pushed_version": "1",
+        "hubs": "",
         "release_digest": made[1].release_digest,
         "reason": f"Published as version 1 in {root / '1'}.",
     }
@@ -129,7 +147,14 @@ def test_a_saved_model_becomes_a_version(push, make_release, verified, tmp_path)
     assert (published.format, published.version) == ("saved_model", 1)
     check_files(root / "1", published, "saved_model", hashes=True)
     assert "| test-clean | 25.0 % |" in (root / "1" / "README.md").read_text()
-    assert verified == [("saved_model", SAVED_MODEL_FILES[2:], "probes.npz")]
+    page = (root / "1" / "HUB.md").read_text()
+    assert page.startswith(
+        "# Module unknown/base/1\n\nWav2Vec2 with a CTC head for speech recognition. Word error rate: "
+    )
+    assert f"<!-- asset-path: {(root / '1.tar.gz').as_uri()} -->\n" in page
+    assert f'hub.load("{root / "1"}")' in page
+    assert "| test-clean | 25.0 % |" in page
+    assert verified == [("saved_model", SAVED_MODEL_FILES[3:], "probes.npz")]
     assert (root / "1").stat().st_mode & 0o777 == 0o777 & ~umask()
     with tarfile.open(root / "1.tar.gz") as archive:
         assert archive.getnames() == [
@@ -138,7 +163,7 @@ def test_a_saved_model_becomes_a_version(push, make_release, verified, tmp_path)
 
 
 def test_an_onnx_folder_becomes_a_version(push, make_release, verified, tmp_path):
-    assert push(make_release(), "onnx").version == 1
+    assert version_of(push(make_release(), "onnx")) == 1
     assert listing(tmp_path) == [
         "onnx/1/README.md", "onnx/1/RELEASE.json", "onnx/1/onnx/model.onnx", "onnx/1/vocab.json", "onnx/latest"
     ]  # fmt: skip
@@ -149,9 +174,9 @@ def test_the_real_release_is_published_and_used(release, evaluation, tmp_path):
 
     described = read_release(release)
     blessing = Blessing(True, described.release_digest, described.model_digest)
-    publication = publish("onnx", release, evaluation, blessing, str(tmp_path), "golden")
+    publication = publish("onnx", release, evaluation, blessing, [below(tmp_path, "onnx", "golden")], "golden")
     transcriber = Transcriber(tmp_path / "golden" / "onnx", check_hashes=True)
-    assert transcriber.directory == publication.directory == tmp_path / "golden" / "onnx" / "1"
+    assert transcriber.directory == Path(publication.copies[0].address) == tmp_path / "golden" / "onnx" / "1"
 
 
 def test_the_same_release_is_published_once(push, make_release, verified, tmp_path):
@@ -159,7 +184,7 @@ def test_the_same_release_is_published_once(push, make_release, verified, tmp_pa
     push(made)
     before = {name: (tmp_path / "releases/base" / name).stat().st_mtime_ns for name in listing(tmp_path)}
     second = push(made)
-    assert (second.pushed, second.version) == (False, 1)
+    assert (second.pushed, version_of(second)) == (False, 1)
     assert second.reason == f"Already published as version 1 in {tmp_path / 'releases/base/saved_model/1'}."
     assert {name: (tmp_path / "releases/base" / name).stat().st_mtime_ns for name in listing(tmp_path)} == before
     assert len(verified) == 1
@@ -171,7 +196,7 @@ def test_another_release_is_the_next_version(push, make_release, verified, tmp_p
     push(first)
     (root / "7").mkdir()
     (root / "08").write_text("somebody's file")
-    assert push(second).version == 9
+    assert version_of(push(second)) == 9
     assert (root / "latest").read_text() == "9\n"
     assert push(first).reason.startswith("Already published as version 1 in ")
     assert (root / "latest").read_text() == "9\n"
@@ -183,6 +208,7 @@ def test_what_is_not_blessed_is_not_published(push, make_release, tmp_path):
         "pushed": 0,
         "pushed_destination": "",
         "pushed_version": "",
+        "hubs": "",
         "release_digest": "",
         "reason": "The evaluator did not bless this release, so nothing was published.",
     }
@@ -218,7 +244,9 @@ def test_bytes_that_were_changed_after_the_export_are_refused(push, make_release
 def test_an_evaluation_of_another_release_is_refused(push, make_release, judge, verified, tmp_path):
     directory, blessing = make_release()
     with pytest.raises(ReleaseError, match="must be of the release [0-9a-f]{64}, and is of other; run the evaluator"):
-        publish("saved_model", directory, judge("other"), blessing, str(tmp_path / "releases"), "base")
+        publish(
+            "saved_model", directory, judge("other"), blessing, [below(tmp_path / "releases", "saved_model")], "base"
+        )
     nothing_is_left(tmp_path, verified, calls=1)
 
 
@@ -240,7 +268,7 @@ def test_the_real_check_keeps_a_release_back(release, evaluation, tmp_path):
     described = read_release(release)
     blessing = Blessing(True, described.release_digest, described.model_digest)
     with pytest.raises(ReleaseError, match=r"probes\.npz must be the evaluator's file of probes"):
-        publish("onnx", release, tmp_path / "evaluation", blessing, str(tmp_path / "releases"), "base")
+        publish("onnx", release, tmp_path / "evaluation", blessing, [below(tmp_path / "releases", "onnx")], "base")
     nothing_is_left(tmp_path, [], calls=0, format_="onnx")
 
 
@@ -259,7 +287,7 @@ def test_a_full_disk_leaves_nothing(push, make_release, judge, verified, tmp_pat
         with pytest.raises(DiskFullError, match="releases/base/saved_model is full"):
             push(made)
     nothing_is_left(tmp_path, verified, calls=0 if where == "copy" else 1)
-    assert push(made).version == 1, "and the next one succeeds"
+    assert version_of(push(made)) == 1, "and the next one succeeds"
 
 
 def test_an_interrupted_end_is_completed_by_the_next_push(push, make_release, verified, tmp_path):
@@ -295,12 +323,12 @@ def test_two_publishers_take_two_numbers(push, make_release, tmp_path, monkeypat
     monkeypatch.setattr(publishing.Release, "write", write_and_wait)
     with concurrent.futures.ThreadPoolExecutor() as pool:
         publications = list(pool.map(push, made))
-    assert sorted(publication.version for publication in publications) == [1, 2]
+    assert sorted(map(version_of, publications)) == [1, 2]
     root = tmp_path / "releases" / "base" / "saved_model"
     for publication, (_, blessing) in zip(publications, made, strict=True):
-        published = read_release(root / str(publication.version))
+        published = read_release(root / publication.copies[0].version)
         assert published.release_digest == blessing.release_digest
-        assert published.version == publication.version
+        assert published.version == version_of(publication)
     assert (root / "latest").read_text() == "2\n"
     assert sorted(path.name for path in root.iterdir()) == ["1", "1.tar.gz", "2", "2.tar.gz", "latest"]
 
@@ -310,11 +338,11 @@ def test_two_publishers_of_the_same_release_publish_it_once(push, make_release, 
 
     def overtaken(format_, directory, probes):
         monkeypatch.setattr(publishing, "verify_in_fresh_process", lambda *arguments: 1)
-        assert push(made).version == 1
+        assert version_of(push(made)) == 1
 
     monkeypatch.setattr(publishing, "verify_in_fresh_process", overtaken)
     publication = push(made)
-    assert (publication.pushed, publication.version) == (False, 1)
+    assert (publication.pushed, version_of(publication)) == (False, 1)
     root = tmp_path / "releases" / "base" / "saved_model"
     assert sorted(path.name for path in root.iterdir()) == ["1", "1.tar.gz", "latest"]
 
@@ -355,10 +383,9 @@ def test_an_archive_is_a_function_of_its_content(tmp_path):
         ("releases", "", "must be that of a directory, not ''"),
     ],
 )
-def test_a_destination_elsewhere_is_refused(make_release, judge, destination, name, message):
-    directory, blessing = make_release()
+def test_a_destination_elsewhere_is_refused(destination, name, message):
     with pytest.raises(UsageError, match=message):
-        publish("onnx", directory, judge(blessing.release_digest), blessing, destination, name)
+        directory_destination(destination, name, "onnx")
 
 
 def nothing_is_left(tmp_path, verified, calls, format_="saved_model"):
