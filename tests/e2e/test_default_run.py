@@ -8,8 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
+
+from model import Transcriber
+from model.word_times import best_tokens, words_of
 
 pytestmark = pytest.mark.e2e
 
@@ -72,6 +76,38 @@ def test_the_released_model_writes_down_what_was_said(workspace):
     )
     assert right / sum(len(text.split()) for text in spoken.values()) > 0.4
     assert [entry["duration_seconds"] for entry in told] == [soundfile.info(file).duration for file in files]
+
+
+def test_a_long_recording_has_no_break_at_its_joints(workspace, tmp_path):
+    """Utterances of test speakers, joined without a pause, so that windows end in the midst of words."""
+    transcripts = sorted(workspace.glob("corpora/*/test-synthetic/*/*/*.trans.txt"))
+    lines = [(path.parent, *line.split(" ", 1)) for path in transcripts for line in path.read_text().splitlines()]
+    waveform = np.concatenate([soundfile.read(folder / f"{name}.flac")[0] for folder, name, _ in lines])[: 240 * 16_000]
+    soundfile.write(tmp_path / "long.wav", waveform, 16_000)
+    command = ("transcribe", tmp_path / "long.wav", "--json", "--runtime", "onnxruntime", "--precision", "float32")
+    document = json.loads(w2v2(workspace, *command).stdout)
+    heard = document["transcriptions"][0]["words"]
+    transcriber = Transcriber(document["model"])
+    logits = transcriber.logits(soundfile.read(tmp_path / "long.wav", dtype="float32")[0])
+    once = words_of(*best_tokens(logits), transcriber.vocabulary, 0.02)
+
+    def is_heard(word):
+        return any(
+            other["text"] == word.text
+            and other["start_seconds"] < word.end_seconds + 0.1
+            and other["end_seconds"] > word.start_seconds - 0.1
+            for other in heard
+        )
+
+    # Two windows share 5 s, from every 25th second on, and are joined in the middle of it.
+    near = [word for word in once if word.start_seconds > 25 and word.start_seconds % 25 < 5]
+    far = [word for word in once if word not in near]
+    missed_near = sum(not is_heard(word) for word in near) / len(near)
+    missed_far = sum(not is_heard(word) for word in far) / len(far)
+    assert len(near) > 60
+    assert missed_far < 0.1, "attention over 30 s hears nearly what attention over four minutes hears"
+    assert missed_near < missed_far + 0.05
+    assert abs(len(heard) - len(once)) < 0.03 * len(once), "no word is said twice or lost"
 
 
 def test_a_further_run_has_nothing_to_do_and_nothing_to_compare(workspace):
