@@ -11,6 +11,9 @@ from typing import Any
 
 from model.text import Vocabulary, text_of_token
 
+ONNX_ASR_FOLDER = "onnx_asr"
+# Not called model.onnx: optimum takes any file of that name.
+ONNX_ASR_FILE = f"{ONNX_ASR_FOLDER}/model.fp32.onnx"
 MODEL_TYPE = "wav2vec2-ctc"
 BLANK = "<blk>"
 # What onnx-asr writes as a space.

@@ -22,20 +22,17 @@ import numpy as np
 from model.audio import SAMPLE_RATE_HZ
 from model.errors import ReleaseError
 from model.export.hugging_face_files import hugging_face_files
-from model.export.onnx_asr_files import onnx_asr_files
+from model.export.onnx_asr_files import ONNX_ASR_FILE, ONNX_ASR_FOLDER, onnx_asr_files
 from model.export.onnx_graph.network import recognising_model, scoring_model
 from model.export.onnx_graph.products import Precision
 from model.export.quantisation import choose_quantisation, read_speech
 from model.export.servable import output_name, servable
 from model.export.settings import ReleaseSettings
 from model.normalisation import normalise_waveforms
+from model.runtimes.choice import MODEL_FILE, QUANTIZED_FILE
 from model.storage import replacing_directory
 from model.version import __version__
 
-MODEL_FILE = "onnx/model.onnx"
-QUANTIZED_FILE = "onnx/model_quantized.onnx"
-ONNX_ASR_FOLDER = "onnx_asr"
-ONNX_ASR_FILE = f"{ONNX_ASR_FOLDER}/model.fp32.onnx"
 # Agreement with the Keras model, as a share of the largest value where that is above 1: float32 has seven digits.
 MAX_DIFFERENCE = 1e-4
 

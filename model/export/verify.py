@@ -22,14 +22,14 @@ import numpy as np
 
 from model import fresh_process
 from model.errors import CheckpointError, ReleaseError
+from model.export.onnx_asr_files import ONNX_ASR_FILE
 from model.export.release import FORMATS, Format
 from model.export.servable import HIDDEN_STATES, LOGITS, servable
+from model.runtimes.choice import QUANTIZED_FILE
 
 # The bytes are those that were measured; another number of threads or another batch may change the last digits.
 MAX_DIFFERENCE = 1e-3
 
-_QUANTIZED_FILE = "onnx/model_quantized.onnx"
-_ONNX_ASR_FILE = "onnx_asr/model.fp32.onnx"
 # Half a second behind an utterance, which must change nothing.
 _PADDING_SAMPLES = 8_000
 
@@ -128,7 +128,7 @@ def _verify_int8(directory: Path, probes: Probes) -> None:
     """Compares the file in int8, where there is one, with what was measured of it; if nothing was, asks for numbers."""
     from model.transcriber import Transcriber
 
-    path = directory / _QUANTIZED_FILE
+    path = directory / QUANTIZED_FILE
     if not path.is_file():
         return
     transcriber = Transcriber(directory, precision="int8")
@@ -150,7 +150,7 @@ def _verify_onnx_asr(directory: Path, probes: Probes) -> None:
     """Compares the file for onnx-asr, where there is one: the same model, for utterances that are padded."""
     import onnxruntime
 
-    path = directory / _ONNX_ASR_FILE
+    path = directory / ONNX_ASR_FILE
     if not path.is_file():
         return
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
