@@ -141,11 +141,13 @@ def module_outputs(model: Any, waveform: np.ndarray[Any, Any]) -> dict[str, np.n
             # On the instance, and past Keras, which would take the function for a part of the model.
             object.__setattr__(layer, "call", recording(_published_name(layer.path, model), layer.call))
             patched.callback(object.__delattr__, layer, "call")
-        result = model(waveform[None])
         encoder = model.backbone.feature_extractor
-        if encoder.folds_norm:
-            # The model computes these two at once, so that neither was called.
-            encoder.norms[0](encoder.convolutions[0](waveform[None, :, None]))
+        # The model takes norms and factors of activations into the convolutions, where nobody looks.
+        encoder.layer_by_layer = True
+        patched.callback(setattr, encoder, "layer_by_layer", False)
+        model(waveform[None])
+    # What it gives where nobody looks is what is released.
+    result = model(waveform[None])
     if model.head == "ctc":
         found["logits"] = np.asarray(result[0][0])
     elif model.head == "pretraining":

@@ -9,6 +9,7 @@ from keras import ops
 
 from model.config import Wav2Vec2Config
 from model.layers.dense import Dense
+from model.layers.layer_normalisation import LayerNorm
 
 
 class AttentionAdapter(keras.layers.Layer):
@@ -25,7 +26,7 @@ class AttentionAdapter(keras.layers.Layer):
         super().__init__(**kwargs)
         self.config = config
         # PyTorch's default epsilon, whatever `layer_norm_eps` says.
-        self.norm = keras.layers.LayerNormalization(epsilon=1e-5, name="norm", dtype=self.dtype_policy)
+        self.norm = LayerNorm(epsilon=1e-5, name="norm", dtype=self.dtype_policy)
         self.linear_1 = Dense(config.adapter_attn_dim or 0, name="linear_1", dtype=self.dtype_policy)
         self.linear_2 = Dense(config.hidden_size, name="linear_2", dtype=self.dtype_policy)
 

@@ -9,6 +9,7 @@ from keras import ops
 
 from model.config import Wav2Vec2Config
 from model.layers.dense import Dense
+from model.layers.layer_normalisation import LayerNorm
 from model.layers.strided_convolution import convolve
 
 
@@ -31,9 +32,7 @@ class ConvolutionalAdapter(keras.layers.Layer):
         if config.output_size != config.hidden_size:
             self.proj = Dense(config.output_size, name="proj", dtype=self.dtype_policy)
             # PyTorch's default epsilon, whatever `layer_norm_eps` says.
-            self.proj_layer_norm = keras.layers.LayerNormalization(
-                epsilon=1e-5, name="proj_layer_norm", dtype=self.dtype_policy
-            )
+            self.proj_layer_norm = LayerNorm(epsilon=1e-5, name="proj_layer_norm", dtype=self.dtype_policy)
         self.convolutions = [
             keras.layers.Conv1D(
                 2 * config.output_size,

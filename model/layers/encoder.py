@@ -10,7 +10,7 @@ from keras import ops
 
 from model.config import Wav2Vec2Config
 from model.layers.encoder_layer import EncoderLayer
-from model.layers.layer_normalisation import layer_normalise
+from model.layers.layer_normalisation import LayerNorm
 from model.layers.positional_convolution import PositionalConvolution
 
 # Added to the scores of padded frames: their softmax weight is exactly 0 in float32 and in bfloat16.
@@ -30,9 +30,7 @@ class Encoder(keras.layers.Layer):
         super().__init__(**kwargs)
         self.config = config
         self.pos_conv_embed = PositionalConvolution(config, name="pos_conv_embed", dtype=self.dtype_policy)
-        self.layer_norm = keras.layers.LayerNormalization(
-            epsilon=config.layer_norm_eps, name="layer_norm", dtype=self.dtype_policy
-        )
+        self.layer_norm = LayerNorm(epsilon=config.layer_norm_eps, name="layer_norm", dtype=self.dtype_policy)
         self.dropout = keras.layers.Dropout(config.hidden_dropout, name="dropout", dtype=self.dtype_policy)
         self.layers = [
             EncoderLayer(config, name=f"layer_{index}", dtype=self.dtype_policy)
@@ -66,7 +64,7 @@ class Encoder(keras.layers.Layer):
             key_bias = ops.where(valid, 0.0, _MASKED_SCORE)[:, None, None, :]
         hidden = hidden + self.pos_conv_embed(hidden, valid, training=training)
         if not self.config.do_stable_layer_norm:
-            hidden = layer_normalise(self.layer_norm, hidden, training)
+            hidden = self.layer_norm(hidden, training=training)
         hidden = self.dropout(hidden, training=training)
         # The layers take frames as rows, whoever uttered them; attention alone must tell them apart.
         batch, frames, width = ops.shape(hidden)
@@ -80,5 +78,5 @@ class Encoder(keras.layers.Layer):
                 transformed = ops.where(keep, transformed, rows)
             rows = transformed
         if self.config.do_stable_layer_norm:
-            rows = layer_normalise(self.layer_norm, rows, training)
+            rows = self.layer_norm(rows, training=training)
         return ops.reshape(rows, (batch, frames, width))

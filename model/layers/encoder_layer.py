@@ -9,7 +9,7 @@ import keras
 from model.config import Wav2Vec2Config
 from model.layers.attention_adapter import AttentionAdapter
 from model.layers.feed_forward import FeedForward
-from model.layers.layer_normalisation import layer_normalise
+from model.layers.layer_normalisation import LayerNorm
 from model.layers.self_attention import SelfAttention
 
 
@@ -30,7 +30,7 @@ class EncoderLayer(keras.layers.Layer):
         self.attention = SelfAttention(config, name="attention", dtype=self.dtype_policy)
         self.feed_forward = FeedForward(config, name="feed_forward", dtype=self.dtype_policy)
         self.layer_norm, self.final_layer_norm = (
-            keras.layers.LayerNormalization(epsilon=config.layer_norm_eps, name=name, dtype=self.dtype_policy)
+            LayerNorm(epsilon=config.layer_norm_eps, name=name, dtype=self.dtype_policy)
             for name in ("layer_norm", "final_layer_norm")
         )
         self.dropout = keras.layers.Dropout(config.hidden_dropout, name="dropout", dtype=self.dtype_policy)
@@ -49,13 +49,13 @@ class EncoderLayer(keras.layers.Layer):
     def call(self, hidden: Any, by_head: Any, key_bias: Any = None, training: bool = False) -> Any:
         """Transforms `[batch · frames, hidden_size]`; the other arguments are those of `SelfAttention`."""
         if self.config.do_stable_layer_norm:
-            normalised = layer_normalise(self.layer_norm, hidden, training)
+            normalised = self.layer_norm(hidden, training=training)
             attended = self.attention(normalised, by_head, key_bias, training=training)
             hidden = hidden + self.dropout(attended, training=training)
-            normalised = layer_normalise(self.final_layer_norm, hidden, training)
+            normalised = self.final_layer_norm(hidden, training=training)
             hidden = hidden + self.feed_forward(normalised, training=training)
             return hidden if self.adapter_layer is None else hidden + self.adapter_layer(hidden)
         attended = self.attention(hidden, by_head, key_bias, training=training)
-        hidden = layer_normalise(self.layer_norm, hidden + self.dropout(attended, training=training), training)
+        hidden = self.layer_norm(hidden + self.dropout(attended, training=training), training=training)
         fed = self.feed_forward(hidden, training=training)
-        return layer_normalise(self.final_layer_norm, hidden + fed, training)
+        return self.final_layer_norm(hidden + fed, training=training)

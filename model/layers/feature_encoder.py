@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
 from keras import ops
 
 from model.config import Wav2Vec2Config
-from model.layers.activation import activation
+from model.layers.activation import EXACT_GELU, activation, scaled_gelu
 from model.layers.group_norm import ChannelGroupNorm
-from model.layers.layer_normalisation import layer_normalise
+from model.layers.layer_normalisation import LayerNorm
 from model.layers.normalised_convolution import convolve_normalised
 from model.layers.strided_convolution import convolve
 
@@ -33,6 +34,8 @@ class FeatureEncoder(keras.layers.Layer):
         self.config = config
         # An unknown name is said here, and not in the first call.
         activation(config.feat_extract_activation)
+        # Set by who wants to see what each layer gives.
+        self.layer_by_layer = False
         shapes = zip(config.conv_dim, config.conv_kernel, config.conv_stride, strict=True)
         self.convolutions = [
             keras.layers.Conv1D(
@@ -51,7 +54,7 @@ class FeatureEncoder(keras.layers.Layer):
             self.norms: list[Any] = [ChannelGroupNorm(_NORM_EPSILON, name="norm_0", dtype=self.dtype_policy)]
         else:
             self.norms = [
-                keras.layers.LayerNormalization(epsilon=_NORM_EPSILON, name=f"norm_{index}", dtype=self.dtype_policy)
+                LayerNorm(epsilon=_NORM_EPSILON, name=f"norm_{index}", dtype=self.dtype_policy)
                 for index in range(len(config.conv_dim))
             ]
 
@@ -76,26 +79,34 @@ class FeatureEncoder(keras.layers.Layer):
         Returns:
           `[batch, frames, conv_dim[-1]]`.
         """
+        folds = self.folds and not training
+        activate, factor = activation(self.config.feat_extract_activation, training), 1.0
+        if folds and self.config.feat_extract_activation in EXACT_GELU:
+            # It wants this factor of what stands before it, and once more of what stands behind it.
+            activate, factor = scaled_gelu, math.sqrt(0.5)
         frames = ops.expand_dims(waveforms, -1)
         for index, convolution in enumerate(self.convolutions):
             norm = self.norms[index] if index < len(self.norms) else None
+            of_input = factor if index > 0 else 1.0
             if isinstance(norm, ChannelGroupNorm):
                 valid = None if num_samples is None else self.config.num_frames(num_samples, layers=index + 1)
-                if self.folds_norm and not training:
-                    frames = convolve_normalised(convolution, norm, waveforms, valid)
+                if folds:
+                    frames = convolve_normalised(convolution, norm, waveforms, valid, factor)
                 else:
                     frames = norm(convolve(convolution, frames, training), valid, training=training)
+            elif norm is not None:
+                frames = norm(convolve(convolution, frames, training, of_input), training=training, factor=factor)
             else:
-                frames = convolve(convolution, frames, training)
-                if norm is not None:
-                    frames = layer_normalise(norm, frames, training)
-            frames = activation(self.config.feat_extract_activation, training)(frames)
-        return frames
+                frames = convolve(convolution, frames, training, of_input * factor, factor)
+            frames = activate(frames)
+        return frames if factor == 1.0 else frames * factor
 
     @property
-    def folds_norm(self) -> bool:
-        """Whether, where no gradients are wanted, the first convolution takes the group norm in, and neither is called.
+    def folds(self) -> bool:
+        """Whether, where no gradients are wanted, the layers are not called one by one.
 
-        In float32 only: covariances in bfloat16 would be of no use.
+        A group norm becomes a part of the first convolution, and the factors inside an exact GELU become parts of the
+        weights before and behind it. In float32 only: covariances in bfloat16 would be of no use, and the factors would
+        cost a digit.
         """
-        return self.config.feat_extract_norm == "group" and self.compute_dtype == "float32"
+        return self.compute_dtype == "float32" and not self.layer_by_layer

@@ -8,7 +8,7 @@ import keras
 
 from model.config import Wav2Vec2Config
 from model.layers.dense import Dense
-from model.layers.layer_normalisation import layer_normalise
+from model.layers.layer_normalisation import LayerNorm
 
 
 class FeatureProjection(keras.layers.Layer):
@@ -23,9 +23,7 @@ class FeatureProjection(keras.layers.Layer):
         self.config = config
         self.layer_norm = None
         if config.feat_proj_layer_norm:
-            self.layer_norm = keras.layers.LayerNormalization(
-                epsilon=config.layer_norm_eps, name="layer_norm", dtype=self.dtype_policy
-            )
+            self.layer_norm = LayerNorm(epsilon=config.layer_norm_eps, name="layer_norm", dtype=self.dtype_policy)
         self.projection = Dense(config.hidden_size, name="projection", dtype=self.dtype_policy)
         self.dropout = keras.layers.Dropout(config.feat_proj_dropout, name="dropout", dtype=self.dtype_policy)
 
@@ -44,5 +42,5 @@ class FeatureProjection(keras.layers.Layer):
           features: The features after the norm, in their shape; pre-training quantizes them.
         """
         if self.layer_norm is not None:
-            features = layer_normalise(self.layer_norm, features, training)
+            features = self.layer_norm(features, training=training)
         return self.dropout(self.projection(features), training=training), features

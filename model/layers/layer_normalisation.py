@@ -1,32 +1,59 @@
-"""Layer normalisation, in training with a gradient that is written out."""
+"""Layer normalisation in few passes over memory, in training and out of it."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 
-def layer_normalise(layer: Any, values: Any, training: bool) -> Any:
-    """Calls a layer norm over the last axis; in training, in fewer passes over memory, there and back.
+class LayerNorm(keras.layers.LayerNormalization):
+    """Keras' layer norm over the last axis, computed in another way; weights, values and gradients are the same.
 
-    Means over channels, and sums over all rows, are matrix products, which read their operand once and write nothing of
-    its size. On a CPU this takes less than two thirds of the time.
+    In training, means over channels, and sums over all rows, are matrix products, which read their operand once and
+    write nothing of its size. On a CPU this takes less than two thirds of the time.
 
-    Args:
-      layer: A `keras.layers.LayerNormalization` with scale and offset.
-      values: Of any shape; channels come last.
-      training: Whether gradients are wanted.
-
-    Returns:
-      The normalised values, in their shape and in the layer's dtype of computation.
+    In float32 and out of training, rows go to TensorFlow as the channels of a batch norm over the one utterance that
+    they make: a single operation, for which oneDNN has a kernel, in place of seven. On a CPU with oneDNN this takes a
+    fifth to a third of the time.
     """
-    if not training:
-        return layer(values)
-    normalised = _normalised(
-        tf.cast(values, tf.float32), tf.cast(layer.gamma, tf.float32), tf.cast(layer.beta, tf.float32), layer.epsilon
+
+    def call(self, inputs: Any, training: bool = False, factor: float = 1.0) -> Any:
+        """Normalises values.
+
+        Args:
+          inputs: Of any shape; channels come last.
+          training: Whether gradients are wanted.
+          factor: What the result is multiplied by, without a pass of its own.
+
+        Returns:
+          The normalised values, in their shape and in the layer's dtype of computation.
+        """
+        if not training and self.compute_dtype != "float32":
+            return super().call(inputs) * factor
+        values, gamma, beta = (tf.cast(tensor, tf.float32) for tensor in (inputs, self.gamma, self.beta))
+        if factor != 1.0:
+            gamma, beta = gamma * factor, beta * factor
+        if training:
+            return tf.cast(_normalised(values, gamma, beta, self.epsilon), self.compute_dtype)
+        return _standardised(values, self.epsilon) * gamma + beta
+
+
+def _standardised(values: Any, epsilon: float) -> Any:
+    rows = tf.reshape(values, [1, -1, values.shape[-1], 1])
+    num_rows = tf.shape(rows)[1]
+    standardised, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=rows,
+        scale=tf.ones([num_rows]),
+        offset=tf.zeros([num_rows]),
+        mean=tf.constant([]),
+        variance=tf.constant([]),
+        epsilon=epsilon,
+        data_format="NCHW",
+        is_training=True,
     )
-    return tf.cast(normalised, layer.compute_dtype)
+    return tf.reshape(standardised, tf.shape(values))
 
 
 def _normalised(values: Any, gamma: Any, beta: Any, epsilon: float) -> Any:

@@ -9,7 +9,9 @@ import tensorflow as tf
 from model.cosine_basis import cosine_basis
 
 
-def convolve_normalised(convolution: Any, norm: Any, waveforms: Any, num_frames: Any = None) -> Any:
+def convolve_normalised(
+    convolution: Any, norm: Any, waveforms: Any, num_frames: Any = None, factor: float = 1.0
+) -> Any:
     """Convolves waveforms and normalises what comes out, without writing it in between.
 
     Mean and variance of what a kernel `k` gives follow from the mean `m` and the covariance `C` of the windows that it
@@ -24,6 +26,7 @@ def convolve_normalised(convolution: Any, norm: Any, waveforms: Any, num_frames:
       norm: The `ChannelGroupNorm` after it.
       waveforms: float32 `[batch, samples]`.
       num_frames: int32 `[batch]`, how many frames are valid; None where all are.
+      factor: What the result is multiplied by, without a pass of its own.
 
     Returns:
       float32 `[batch, frames, channels]`.
@@ -47,8 +50,9 @@ def convolve_normalised(convolution: Any, norm: Any, waveforms: Any, num_frames:
     covariance = tf.linalg.matmul(centred, centred, transpose_a=True) / count
     in_basis = tf.linalg.matmul(basis, kernel)
     variance = tf.reduce_sum(in_basis * tf.linalg.matmul(covariance, in_basis), axis=1, keepdims=True)
-    gain = tf.cast(norm.gamma, tf.float32) * tf.math.rsqrt(tf.maximum(variance, 0.0) + norm.epsilon)
-    offset = tf.cast(norm.beta, tf.float32) - gain * tf.linalg.matmul(mean, in_basis)
+    gamma, beta = (factor * tf.cast(weight, tf.float32) for weight in (norm.gamma, norm.beta))
+    gain = gamma * tf.math.rsqrt(tf.maximum(variance, 0.0) + norm.epsilon)
+    offset = beta - gain * tf.linalg.matmul(mean, in_basis)
     # One tap more, which is always 1, carries the offset: adding it later would read and write every frame once more.
     windows = tf.concat([windows, tf.ones_like(windows[:, :, :1])], axis=2)
     return tf.linalg.matmul(windows, tf.concat([gain * kernel, offset], axis=1))

@@ -1,4 +1,4 @@
-"""The gradients of a strided convolution over time, as matrix products."""
+"""Strided convolutions over time, with gradients that are matrix products."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras import ops
 
 
-def convolve(layer: Any, frames: Any, training: bool) -> Any:
+def convolve(layer: Any, frames: Any, training: bool, kernel_factor: float = 1.0, bias_factor: float = 1.0) -> Any:
     """Calls a convolution over time; in training, with gradients that are written as matrix products.
 
     Those that TensorFlow has for a strided convolution take three to five times as long on a CPU, and corrupt memory
@@ -18,15 +18,25 @@ def convolve(layer: Any, frames: Any, training: bool) -> Any:
       layer: A `keras.layers.Conv1D` that does not pad, called from within a layer of the same dtype policy.
       frames: `[batch, frames, channels]`.
       training: Whether gradients are wanted.
+      kernel_factor: What the kernel is multiplied by.
+      bias_factor: What the bias is multiplied by, if there is one.
 
     Returns:
       `[batch, frames, channels]`.
     """
-    if not training:
+    if not training and kernel_factor == bias_factor == 1.0:
         return layer(frames)
-    kernel = ops.cast(layer.kernel, layer.compute_dtype)
-    result = _with_gradients(ops.cast(frames, layer.compute_dtype), kernel, layer.strides[0])
-    return result if layer.bias is None else ops.add(result, ops.cast(layer.bias, layer.compute_dtype))
+    frames, kernel = (ops.cast(tensor, layer.compute_dtype) for tensor in (frames, layer.kernel))
+    kernel = kernel if kernel_factor == 1.0 else kernel * kernel_factor
+    result = (_with_gradients if training else _plain)(frames, kernel, layer.strides[0])
+    if layer.bias is None:
+        return result
+    bias = ops.cast(layer.bias, layer.compute_dtype)
+    return ops.add(result, bias if bias_factor == 1.0 else bias * bias_factor)
+
+
+def _plain(frames: Any, kernel: Any, stride: int) -> Any:
+    return ops.conv(frames, kernel, strides=stride, padding="valid", data_format="channels_last")
 
 
 def _with_gradients(frames: Any, kernel: Any, stride: int) -> Any:
@@ -35,7 +45,7 @@ def _with_gradients(frames: Any, kernel: Any, stride: int) -> Any:
         def gradients(upstream: Any) -> tuple[Any, Any]:
             return _gradients(upstream, frames, kernel, stride)
 
-        return ops.conv(frames, kernel, strides=stride, padding="valid", data_format="channels_last"), gradients
+        return _plain(frames, kernel, stride), gradients
 
     return convolution(tf.convert_to_tensor(frames), tf.convert_to_tensor(kernel))
 

@@ -52,6 +52,11 @@ class OnnxBuilder:
         self._model.graph.node.add(op_type="Identity", name=name, input=[tensor], output=[name])
         self._model.graph.output.append(_value(name, dtype, shape))
 
+    def say_shape(self, tensor: str, dtype: Any, shape: Sequence[int | str]) -> str:
+        """Notes the shape of a tensor in between, where a runtime cannot infer it; returns the tensor's name."""
+        self._model.graph.value_info.append(_value(tensor, dtype, shape))
+        return tensor
+
     def constant(self, value: Any, dtype: Any = None) -> str:
         """Adds a constant, if there is none that equals it, and returns its name."""
         array = np.ascontiguousarray(value, dtype=dtype)

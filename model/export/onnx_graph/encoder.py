@@ -95,17 +95,24 @@ def _positional_convolution(products: Products, config: Wav2Vec2Config, hidden: 
 
 def _layer(products: Products, config: Wav2Vec2Config, path: str, hidden: str, key_bias: str | None) -> str:
     graph, epsilon = products.graph, config.layer_norm_eps
+
+    def sum_of(residual: str, update: str) -> str:
+        # A sum and the layer norm behind it are one step in onnxruntime, if it knows that the shapes are equal.
+        for tensor in (residual, update):
+            graph.say_shape(tensor, np.float32, ["batch", "encoder_frames", config.hidden_size])
+        return graph.add("Add", residual, update)
+
     if not config.do_stable_layer_norm:
-        attended = graph.add("Add", hidden, _attention(products, config, f"{path}/attention", hidden, key_bias))
+        attended = sum_of(hidden, _attention(products, config, f"{path}/attention", hidden, key_bias))
         hidden = products.layer_norm(attended, f"{path}/layer_norm", epsilon)
-        fed = graph.add("Add", hidden, _feed_forward(products, config, f"{path}/feed_forward", hidden))
+        fed = sum_of(hidden, _feed_forward(products, config, f"{path}/feed_forward", hidden))
         return products.layer_norm(fed, f"{path}/final_layer_norm", epsilon)
     normalised = products.layer_norm(hidden, f"{path}/layer_norm", epsilon)
-    hidden = graph.add("Add", hidden, _attention(products, config, f"{path}/attention", normalised, key_bias))
+    hidden = sum_of(hidden, _attention(products, config, f"{path}/attention", normalised, key_bias))
     normalised = products.layer_norm(hidden, f"{path}/final_layer_norm", epsilon)
-    hidden = graph.add("Add", hidden, _feed_forward(products, config, f"{path}/feed_forward", normalised))
+    hidden = sum_of(hidden, _feed_forward(products, config, f"{path}/feed_forward", normalised))
     if config.has_attention_adapters:
-        hidden = graph.add("Add", hidden, _attention_adapter(products, f"{path}/adapter_layer", hidden))
+        hidden = sum_of(hidden, _attention_adapter(products, f"{path}/adapter_layer", hidden))
     return hidden
 
 

@@ -1,7 +1,8 @@
 """The convolutional feature encoder in ONNX.
 
-In float32 the frames lie channels-first, as ONNX's convolution takes them. In int8 they lie channels-last: there a
-strided convolution is one product of neighbouring frames, side by side, with a matrix.
+In float32 the frames lie channels-first, as ONNX's convolution takes them, and are images of one row: onnxruntime has
+fast convolutions (over blocks of channels) for images alone. In int8 they lie channels-last: there a strided
+convolution is one product of neighbouring frames, side by side, with a matrix.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from model.export.onnx_graph.products import Products
 _PATH = "wav2vec2/feature_extractor"
 # The norms of the convolutions keep PyTorch's default, whatever `layer_norm_eps` says.
 _NORM_EPSILON = 1e-5
-_FIRST_TO_LAST = [0, 2, 1]
+_SWAPPED = [0, 2, 1]
+# Of images: [batch, channels, 1, frames], or [batch, 1, frames, channels].
+_CHANNELS_LAST, _CHANNELS_FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
 
 
 def add_feature_encoder(products: Products, config: Wav2Vec2Config, waveforms: str, num_samples: str | None) -> str:
@@ -36,7 +39,7 @@ def add_feature_encoder(products: Products, config: Wav2Vec2Config, waveforms: s
       float32 `[batch, frames, conv_dim[-1]]`.
     """
     graph = products.graph
-    channels_first = products.precision == "float32"
+    in_images = products.precision == "float32"
     samples = graph.add("Shape", waveforms, start=1, end=2)
     counts = after_convolutions(graph, samples, config.conv_kernel, config.conv_stride)
     # Each layer gives exactly what the next one reads, so that frames can be laid side by side without a gap.
@@ -45,17 +48,21 @@ def add_feature_encoder(products: Products, config: Wav2Vec2Config, waveforms: s
     for index in range(len(config.conv_dim)):
         with graph.scope(f"conv_{index}"):
             if index == 0:
-                frames, first = _first_convolution(products, config, waveforms, counts[1], needed[1], num_samples)
-            elif channels_first:
-                frames, first = _convolution(products, config, index, frames), True
+                frames = _first_convolution(products, config, waveforms, counts[1], needed[1], num_samples)
+            elif in_images:
+                frames = _convolution(products, config, index, frames)
             else:
-                frames, first = _product_of_windows(products, config, index, frames, needed[index + 1]), False
+                frames = _product_of_windows(products, config, index, frames, needed[index + 1])
             if config.feat_extract_norm == "layer":
-                frames = _transposed(graph, frames, if_true=first)
-                frames, first = products.layer_norm(frames, f"{_PATH}/norm_{index}", _NORM_EPSILON), False
+                # The first convolution gives channels-last frames for it.
+                frames = graph.add("Transpose", frames, perm=_CHANNELS_LAST) if in_images and index > 0 else frames
+                frames = products.layer_norm(frames, f"{_PATH}/norm_{index}", _NORM_EPSILON)
             frames = add_activation(graph, config.feat_extract_activation, frames)
-            frames = _transposed(graph, frames, if_true=first != channels_first)
-    return _transposed(graph, frames, if_true=channels_first)
+            if config.feat_extract_norm == "layer" and in_images:
+                frames = graph.add("Transpose", frames, perm=_CHANNELS_FIRST)
+    if in_images:
+        frames = graph.add("Squeeze", graph.add("Transpose", frames, perm=_CHANNELS_LAST), graph.integers(1))
+    return frames
 
 
 def _first_convolution(
@@ -65,11 +72,12 @@ def _first_convolution(
     num_frames: str,
     num_needed: str,
     num_samples: str | None,
-) -> tuple[str, bool]:
+) -> str:
     """Adds the convolution over samples as one product, with its bias or with the group norm in it.
 
     Returns:
-      Its frames, and whether they lie channels-first.
+      Its frames: in float32 images, channels-first with a group norm and channels-last for a layer norm; in int8
+      `[batch, frames, channels]`.
     """
     graph = products.graph
     kernel_size, stride, units = config.conv_kernel[0], config.conv_stride[0], config.conv_dim[0]
@@ -96,9 +104,9 @@ def _first_convolution(
     windows = graph.add("Concat", windows, ones, axis=1)
     weights = graph.add("Concat", weights, offset, axis=2)
     if products.precision == "float32" and config.feat_extract_norm == "group":
-        return graph.add("MatMul", weights, windows), True
-    windows, weights = (_transposed(graph, tensor) for tensor in (windows, weights))
-    return graph.add("MatMul", windows, weights), False
+        return graph.add("Unsqueeze", graph.add("MatMul", weights, windows), graph.integers(2))
+    frames = graph.add("MatMul", _swapped(graph, windows), _swapped(graph, weights))
+    return graph.add("Unsqueeze", frames, graph.integers(1)) if products.precision == "float32" else frames
 
 
 def _normalised_kernel(
@@ -130,7 +138,7 @@ def _normalised_kernel(
     centred = graph.add("Sub", seen, mean)
     if valid is not None:
         centred = graph.add("Mul", centred, valid)
-    squares = graph.add("MatMul", graph.add("Transpose", centred, perm=_FIRST_TO_LAST), centred)
+    squares = graph.add("MatMul", _swapped(graph, centred), centred)
     covariance = graph.add("Div", squares, count)
     in_basis = graph.constant(basis @ kernel, np.float32)
     products_with_it = graph.add("Mul", in_basis, graph.add("MatMul", covariance, in_basis))
@@ -141,16 +149,19 @@ def _normalised_kernel(
     gain = graph.add("Div", gamma, deviation)
     offset = graph.add("Sub", beta, graph.add("Mul", gain, graph.add("MatMul", mean, in_basis)))
     weights = graph.add("Mul", gain, graph.constant(kernel))
-    return _transposed(graph, weights), _transposed(graph, offset)
+    return _swapped(graph, weights), _swapped(graph, offset)
 
 
 def _convolution(products: Products, config: Wav2Vec2Config, index: int, frames: str) -> str:
-    """Adds a convolution over channels-first frames."""
+    """Adds a convolution over channels-first images of one row."""
     graph = products.graph
-    inputs = [frames, graph.constant(products.weight(f"{_PATH}/conv_{index}/kernel").transpose(2, 1, 0))]
+    kernel = products.weight(f"{_PATH}/conv_{index}/kernel").transpose(2, 1, 0)
+    inputs = [frames, graph.constant(kernel[:, :, np.newaxis])]
     if config.conv_bias:
         inputs.append(graph.constant(products.weight(f"{_PATH}/conv_{index}/bias")))
-    return graph.add("Conv", *inputs, strides=[config.conv_stride[index]], kernel_shape=[config.conv_kernel[index]])
+    return graph.add(
+        "Conv", *inputs, strides=[1, config.conv_stride[index]], kernel_shape=[1, config.conv_kernel[index]]
+    )
 
 
 def _product_of_windows(products: Products, config: Wav2Vec2Config, index: int, frames: str, num_frames: str) -> str:
@@ -198,5 +209,5 @@ def _taps(graph: OnnxBuilder, frames: str, num_taps: int, stride: int, num_frame
     ]
 
 
-def _transposed(graph: OnnxBuilder, frames: str, if_true: bool = True) -> str:
-    return graph.add("Transpose", frames, perm=_FIRST_TO_LAST) if if_true else frames
+def _swapped(graph: OnnxBuilder, tensor: str) -> str:
+    return graph.add("Transpose", tensor, perm=_SWAPPED)

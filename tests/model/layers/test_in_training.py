@@ -11,7 +11,6 @@ import tensorflow as tf
 from model.layers.activation import activation
 from model.layers.dense import Dense
 from model.layers.group_norm import ChannelGroupNorm
-from model.layers.layer_normalisation import layer_normalise
 from model.layers.strided_convolution import convolve
 
 RANDOM = np.random.default_rng(0)
@@ -75,20 +74,6 @@ def test_a_convolution_and_its_gradients_are_those_of_a_loop(kernel_size, stride
         for function in (graph, compiled) if length == kernel_size + stride else (graph,):
             result = function(tf.constant(frames, tf.float32), tf.constant(upstream, tf.float32))
             assert_alike([np.asarray(one) for one in result], expected)
-
-
-@pytest.mark.parametrize("shape", [(3, 7, 5), (11, 6)])
-def test_a_layer_norm_is_keras_s(shape):
-    layer: Any = keras.layers.LayerNormalization(epsilon=1e-3)
-    layer.build(shape)
-    layer.gamma.assign(RANDOM.normal(size=shape[-1]))
-    layer.beta.assign(RANDOM.normal(size=shape[-1]))
-    values = RANDOM.normal(size=shape, loc=3.0)
-    ours, expected = (
-        with_gradients(lambda v, t=training: layer_normalise(layer, v, t), values, variables=layer.variables)
-        for training in (True, False)
-    )
-    assert_alike(ours, expected)
 
 
 @pytest.mark.parametrize("num_frames", [None, [9, 4, 0]])
