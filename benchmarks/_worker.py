@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+
+# Threads of the process that answered before may wait busily for more work, and would take the time of the next one.
+_REST_SECONDS = 0.3
 
 
 class Worker:
@@ -26,8 +31,9 @@ class Worker:
         self._answer()
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        """Sends a request and waits for the answer."""
+        """Sends a request, when all is quiet, and waits for the answer."""
         assert self.process.stdin is not None
+        time.sleep(_REST_SECONDS)
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         return self._answer()

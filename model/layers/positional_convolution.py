@@ -79,25 +79,28 @@ class PositionalConvolution(keras.layers.Layer):
             hidden = self.batch_norm(hidden, training=False)
             if valid is not None:
                 hidden = ops.where(valid[:, :, None], hidden, ops.zeros((), hidden.dtype))
-        kernel = self._kernel()
         half = kernel_size // 2
         # For an even kernel PyTorch pads by half on both sides and drops the last frame; one less on the right does
         # the same without computing it.
         padded = ops.pad(hidden, [[0, 0], [half, half - 1 + kernel_size % 2], [0, 0]])
         outputs = [
             ops.conv(part, part_kernel, strides=1, padding="valid", data_format="channels_last")
-            for part, part_kernel in zip(
-                ops.split(padded, groups, axis=-1), ops.split(kernel, groups, axis=-1), strict=True
-            )
+            for part, part_kernel in zip(ops.split(padded, groups, axis=-1), self._kernels(), strict=True)
         ]
         return activation(self.config.feat_extract_activation, training)(
             ops.concatenate(outputs, axis=-1) + ops.cast(self.bias, self.compute_dtype)
         )
 
-    def _kernel(self) -> Any:
-        """The convolution's weight in the dtype of computation; the norm is taken in float32."""
+    def _kernels(self) -> list[Any]:
+        """The weight of each group, in the dtype of computation; the norm is taken in float32."""
         if self.batch_norm is not None:
-            return ops.cast(self.kernel, self.compute_dtype)
-        v = ops.cast(self.weight_v, "float32")
-        norm = ops.sqrt(ops.sum(ops.square(v), axis=(1, 2), keepdims=True))
-        return ops.cast(ops.cast(self.weight_g, "float32") * v / norm, self.compute_dtype)
+            kernel = self.kernel
+        else:
+            v = ops.cast(self.weight_v, "float32")
+            norm = ops.sqrt(ops.sum(ops.square(v), axis=(1, 2), keepdims=True))
+            kernel = v * (ops.cast(self.weight_g, "float32") / norm)
+        groups = self.config.num_conv_pos_embedding_groups
+        size, group_width, hidden = kernel.shape
+        # On a CPU, a transposition and sixteen whole blocks are faster than a split of the last axis.
+        by_group = ops.reshape(ops.cast(kernel, self.compute_dtype), (size, group_width, groups, hidden // groups))
+        return ops.unstack(ops.transpose(by_group, (2, 0, 1, 3)), groups)
