@@ -10,10 +10,8 @@ hidden states of a backbone.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,8 @@ import numpy as np
 
 from model import fresh_process
 from model.errors import CheckpointError, ReleaseError
+from model.export.int8_agreement import require_int8_agreement
+from model.export.measured_probes import MeasuredProbes, read_measured_probes
 from model.export.onnx_asr_files import ONNX_ASR_FILE
 from model.export.release import FORMATS, Format
 from model.export.servable import HIDDEN_STATES, LOGITS, servable
@@ -36,25 +36,6 @@ _PADDING_SAMPLES = 8_000
 # From a raw waveform [samples] to its text, if it has one, and its values [frames, size], once for each way that users
 # call.
 Model = Callable[[np.ndarray[Any, Any]], Iterator[tuple[str | None, np.ndarray[Any, Any]]]]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Probes:
-    """What the evaluator measured of a few utterances.
-
-    Attributes:
-      kind: `logits` of a recogniser, or `hidden_states` of a backbone.
-      waveforms: float32 `[samples]` each.
-      values: float32 `[frames, size]` each.
-      texts: Of a recogniser; None each of a backbone.
-      int8: Values and texts of the ONNX file in int8; empty where that was not measured, and in other formats.
-    """
-
-    kind: str
-    waveforms: list[np.ndarray[Any, Any]]
-    values: list[np.ndarray[Any, Any]]
-    texts: list[str | None]
-    int8: list[tuple[np.ndarray[Any, Any], str]]
 
 
 def verify_in_fresh_process(format_: Format, directory: str | os.PathLike[str], probes: str | os.PathLike[str]) -> int:
@@ -87,7 +68,7 @@ def verify(format_: Format, directory: str | Path, probes_path: str | Path) -> d
     """
     if not Path(directory).is_dir():
         raise ReleaseError(f"A copy of a release must be a directory; {directory} is none.")
-    probes = _read_probes(probes_path, format_)
+    probes = read_measured_probes(probes_path, format_)
     is_backbone = probes.kind == "hidden_states"
     open_model = {"saved_model": _open_saved_model, "onnx": _open_onnx, "checkpoint": open_checkpoint}[format_]
     model = open_model(directory, is_backbone)
@@ -124,12 +105,14 @@ def _compare(what: str, values: np.ndarray[Any, Any], expected: np.ndarray[Any, 
     return difference
 
 
-def _verify_int8(directory: Path, probes: Probes) -> None:
+def _verify_int8(directory: Path, probes: MeasuredProbes) -> None:
     """Compares the file in int8, where there is one, with what was measured of it; if nothing was, asks for numbers."""
     from model.transcriber import Transcriber
 
     path = directory / QUANTIZED_FILE
     if not path.is_file():
+        if probes.int8:
+            raise ReleaseError(f"{path} must be there, as it was measured, and is not; copy the release again.")
         return
     transcriber = Transcriber(directory, precision="int8")
     for index, waveform in enumerate(probes.waveforms):
@@ -138,15 +121,13 @@ def _verify_int8(directory: Path, probes: Probes) -> None:
             if logits.shape != probes.values[index].shape or not np.isfinite(logits).all():
                 raise ReleaseError(f"The logits of probe {index} must be numbers, and {path} gives none or NaN.")
             continue
-        expected, expected_text = probes.int8[index]
-        _compare(f"int8 logits of probe {index}", logits, expected, path)
-        if (text := transcriber.decode(logits)) != expected_text:
-            raise ReleaseError(
-                f"The int8 text of probe {index} must be {expected_text!r}, as was measured; {path} gives {text!r}."
-            )
+        found = (logits, transcriber.decode(logits))
+        require_int8_agreement(
+            f"probe {index}", found, probes.int8[index], probes.values[index], MAX_DIFFERENCE, str(path)
+        )
 
 
-def _verify_onnx_asr(directory: Path, probes: Probes) -> None:
+def _verify_onnx_asr(directory: Path, probes: MeasuredProbes) -> None:
     """Compares the file for onnx-asr, where there is one: the same model, for utterances that are padded."""
     import onnxruntime
 
@@ -182,43 +163,6 @@ def _sentence(result: dict[str, Any]) -> str:
         f"The {result['format']} agrees with what was measured on {result['probes']} probes;"
         f" {result['kind'].replace('_', ' ')} differ by {result['max_difference']:g} at most."
     )
-
-
-def _read_probes(path: str | Path, format_: Format) -> Probes:
-    # What a checkpoint gives is what the SavedModel of the same weights gave.
-    prefix = "onnx" if format_ == "onnx" else "saved_model"
-    text_name = "onnx_text" if format_ == "onnx" else "text"
-    try:
-        with open(path, "rb") as content, np.load(content, allow_pickle=False) as file:
-            kind = "hidden_states" if f"{prefix}_hidden_states_0" in file.files else "logits"
-            indices = range(sum(name.startswith("waveform_") for name in file.files))
-            probes = Probes(
-                kind,
-                [np.asarray(file[f"waveform_{index}"], np.float32) for index in indices],
-                [np.asarray(file[f"{prefix}_{kind}_{index}"], np.float32) for index in indices],
-                [str(file[f"{text_name}_{index}"]) if kind == "logits" else None for index in indices],
-                [
-                    (np.asarray(file[f"onnx_int8_logits_{index}"], np.float32), str(file[f"onnx_int8_text_{index}"]))
-                    for index in indices
-                    if format_ == "onnx" and f"onnx_int8_logits_{index}" in file.files
-                ],
-            )
-            if len(probes.int8) not in (0, len(indices)):
-                raise ValueError("it holds int8 logits of some probes only")  # noqa: TRY301 — said as all else is
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ReleaseError(
-            f"{path} must be the evaluator's file of probes: {error}; run the evaluator again."
-        ) from error
-    what = probes.kind.replace("_", " ")
-    if not any(values.size for values in probes.values):
-        raise ReleaseError(
-            f"{path} must hold at least one probe with {what}, and holds none; a check that cannot fail is none, so"
-            " nothing is released."
-        )
-    for index, values in enumerate(probes.values):
-        if not values.size or not np.isfinite(values).all():
-            raise ReleaseError(f"The {what} of probe {index} in {path} must be numbers, and there are none or NaN.")
-    return probes
 
 
 def _open_saved_model(directory: str | Path, is_backbone: bool) -> Model:

@@ -68,6 +68,23 @@ def spoilt(release, place, file, prefix):
     return place
 
 
+def other_machine(release, place):
+    """A copy of the ONNX folder whose int8 file computes what it does on a processor with another last digit."""
+    shutil.copytree(release / "onnx", place)
+    path = place / "onnx" / "model_quantized.onnx"
+    model = onnx.load(path)
+    factor = onnx.numpy_helper.from_array(np.array(1 + 2e-6, np.float32), "last_digit")
+    model.graph.initializer.append(factor)
+    quantising = [node for node in model.graph.node if node.op_type == "DynamicQuantizeLinear"]
+    assert quantising
+    for number, node in enumerate(quantising):
+        at = list(model.graph.node).index(node)
+        name = f"last_digit_{number}"
+        model.graph.node.insert(at, onnx.helper.make_node("Mul", [node.input[0], "last_digit"], [name]))
+        node.input[0] = name
+    onnx.save(model, path)
+
+
 def test_the_file_for_onnx_asr_is_verified(release, probes, tmp_path):
     place = spoilt(release, tmp_path / "onnx", "onnx_asr/model.fp32.onnx", "lm_head/")
     with pytest.raises(
@@ -85,6 +102,8 @@ def test_the_file_in_int8_is_verified_against_what_was_measured(release, probes,
         arrays[f"onnx_int8_text_{index}"] = np.array(transcriber.decode(logits))
     measured = changed(probes, tmp_path / "measured.npz", **arrays)
     assert verify("onnx", release / "onnx", measured)["probes"] == 2
+    other_machine(release, tmp_path / "machine")
+    assert verify("onnx", tmp_path / "machine", measured)["probes"] == 2, "a sound file on another processor"
     place = spoilt(release, tmp_path / "onnx", "onnx/model_quantized.onnx", "lm_head/")
     with pytest.raises(ReleaseError, match=r"The int8 logits of probe 0 must be within .*model_quantized\.onnx differ"):
         verify("onnx", place, measured)
@@ -96,6 +115,13 @@ def test_the_file_in_int8_is_verified_against_what_was_measured(release, probes,
     some = changed(measured, tmp_path / "some.npz", onnx_int8_logits_1=None)
     with pytest.raises(ReleaseError, match="it holds int8 logits of some probes only; run the evaluator again"):
         verify("onnx", release / "onnx", some)
+    for array in (np.zeros((2, 32), np.float32), np.full((24, 32), np.nan, np.float32)):
+        odd = changed(measured, tmp_path / "odd.npz", onnx_int8_logits_0=array)
+        with pytest.raises(ReleaseError, match=r"The int8 logits of probe 0 in .* must be numbers in the shape of the"):
+            verify("onnx", release / "onnx", odd)
+    (place / "onnx" / "model_quantized.onnx").unlink()
+    with pytest.raises(ReleaseError, match=r"model_quantized\.onnx must be there, as it was measured, and is not"):
+        verify("onnx", place, measured)
 
 
 def test_a_changed_weight_of_the_saved_model_is_noticed(release, probes, tmp_path):
