@@ -12,6 +12,7 @@ from model.export.release import Format, Release
 PIPELINE_TAG = "feature-extraction"
 TAGS = ("feature-extraction", "audio", "speech", "wav2vec2", "pretraining")
 METRICS = ("contrastive_loss", "code_perplexity")
+NOT_EVALUATED = "What it has learned is not known: it was measured on no speech, and has been fine-tuned for nothing."
 SUMMARY = "Wav2Vec2 pre-trained on speech without transcripts, to be fine-tuned"
 
 _SYNTHETIC_SUFFIX = "-synthetic"

@@ -13,10 +13,9 @@ import json
 import re
 import urllib.parse
 from collections.abc import Iterable, Iterator
-from types import ModuleType
 
 from model.errors import UsageError
-from model.export import backbone_card, recogniser_card
+from model.export.card_sections import kind_of, limits_section, measured_section, origin_section
 from model.export.evaluation_summary import EvaluationSummary
 from model.export.markdown import cell
 from model.export.release import SAVED_MODEL, Release
@@ -125,8 +124,7 @@ def hub_page(
       UsageError: publisher, name or address are not what the hub takes, or the release has no version.
     """
     _check(release, name, publisher, archive_address)
-    kind = backbone_card if release.head == "pretraining" else recogniser_card
-    return "\n".join(_lines(kind, release, name, evaluation, publisher, archive_address))
+    return "\n".join(_lines(release, name, evaluation, publisher, archive_address))
 
 
 def page_of_version(
@@ -190,17 +188,12 @@ def _check(release: Release, name: str, publisher: str, archive_address: str) ->
 
 
 def _lines(
-    kind: ModuleType,
-    release: Release,
-    name: str,
-    evaluation: EvaluationSummary | None,
-    publisher: str,
-    archive_address: str,
+    release: Release, name: str, evaluation: EvaluationSummary | None, publisher: str, archive_address: str
 ) -> Iterator[str]:
-    is_backbone = kind is backbone_card
+    is_backbone = release.head == "pretraining"
     yield f"# Module {publisher}/{name}/{release.version}"
     yield ""
-    yield f"{kind.SUMMARY}. {_result(evaluation)}"
+    yield f"{kind_of(release).SUMMARY}. {_result(evaluation)}"
     yield ""
     for key, value in _metadata(release, evaluation, archive_address):
         yield f"<!-- {key}: {value} -->"
@@ -228,33 +221,9 @@ def _lines(
     }
     for part in (_HEAR, _FINE_TUNE, _SIGNATURES):
         yield _PLACEHOLDER.sub(lambda found: values[found[0]], part)
-    yield "## Measured"
-    yield ""
-    if evaluation is None:
-        yield "Nothing: these files were made without an evaluation."
-    else:
-        yield from kind.measured(evaluation)
-        yield ""
-        for outcome, reason in evaluation.checks:
-            yield f"- {cell(outcome)}: {cell(reason)}"
-        yield ""
-        yield "## Limits"
-        yield ""
-        for limit in kind.limits(evaluation):
-            yield f"- {limit}"
-    yield ""
-    yield "## Where it comes from"
-    yield ""
-    yield "| | |"
-    yield "|---|---|"
-    if source := release.source_checkpoint:
-        checkpoint, sha256 = (cell(str(source.get(key, ""))) for key in ("name", "sha256"))
-        yield f"| trained from | {checkpoint} (sha256 `{sha256}`) |"
-    yield f"| release digest | `{release.release_digest}` |"
-    yield f"| model digest | `{release.model_digest}` |"
-    for file, sha256 in sorted((evaluation.sha256_by_file if evaluation else {}).items()):
-        yield f"| sha256 of the evaluation's {file} | `{sha256}` |"
-    yield ""
+    yield from measured_section(release, evaluation)
+    yield from limits_section(release, evaluation)
+    yield from origin_section(release, evaluation)
 
 
 def _result(evaluation: EvaluationSummary | None) -> str:

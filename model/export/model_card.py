@@ -10,10 +10,9 @@ import re
 from collections.abc import Iterator
 from types import ModuleType
 
-from model.export import backbone_card, recogniser_card
+from model.export.card_sections import kind_of, limits_section, measured_section, origin_section
 from model.export.evaluation_summary import EvaluationSummary, read_evaluation
 from model.export.licence import license_lines
-from model.export.markdown import cell
 from model.export.release import Format, Release
 
 __all__ = ["EvaluationSummary", "model_card", "read_evaluation"]
@@ -29,10 +28,6 @@ _KIND_BY_FORMAT: dict[Format, str] = {
     "checkpoint": "a checkpoint in the published layout of PyTorch",
 }
 _HUB_NAME = re.compile(r"hf://([\w.-]+/[\w.-]+)(?:@.*)?", re.ASCII)
-_NOT_EVALUATED = (
-    "How many errors it makes is not known: not on any test set, speaker, accent, microphone or noise.",
-    "No gate has judged it, and no person has approved it.",
-)
 
 
 def model_card(release: Release, format_: Format, name: str, evaluation: EvaluationSummary | None) -> str:
@@ -44,7 +39,7 @@ def model_card(release: Release, format_: Format, name: str, evaluation: Evaluat
       name: Under which it is published.
       evaluation: What was measured, on these very files; None where nothing was, and then the card says so.
     """
-    kind = backbone_card if release.head == "pretraining" else recogniser_card
+    kind = kind_of(release)
     return "\n".join(["---", *_front_matter(kind, release, format_, name, evaluation), "---", ""]) + "\n".join(
         _body(kind, release, format_, name, evaluation)
     )
@@ -91,39 +86,6 @@ def _body(
     yield "## Use"
     yield ""
     yield kind.use(release, format_)
-    yield "## Measured"
-    yield ""
-    if evaluation is None:
-        yield "Nothing: these files were made without an evaluation."
-        if release.head == "ctc":
-            yield "`w2v2 evaluate . --corpus DIR`, of wav2vec2-tfx, measures them on your own recordings."
-    else:
-        yield from kind.measured(evaluation)
-        yield ""
-        for outcome, reason in evaluation.checks:
-            yield f"- {cell(outcome)}: {cell(reason)}"
-    yield ""
-    yield "## Limits"
-    yield ""
-    for limit in _NOT_EVALUATED if evaluation is None else kind.limits(evaluation):
-        yield f"- {limit}"
-    yield ""
-    yield from _origin(release, evaluation)
-
-
-def _origin(release: Release, evaluation: EvaluationSummary | None) -> Iterator[str]:
-    source = release.source_checkpoint
-    yield "## Where it comes from"
-    yield ""
-    yield "| | |"
-    yield "|---|---|"
-    if source:
-        checkpoint, sha256 = (cell(str(source.get(key, ""))) for key in ("name", "sha256"))
-        yield f"| trained from | {checkpoint} (sha256 `{sha256}`) |"
-    yield f"| release digest | `{release.release_digest}` |"
-    yield f"| model digest | `{release.model_digest}` |"
-    for file, sha256 in sorted((evaluation.sha256_by_file if evaluation else {}).items()):
-        yield f"| sha256 of the evaluation's {file} | `{sha256}` |"
-    for software, version in sorted(release.versions.items()):
-        yield f"| {cell(software)} | {cell(version)} |"
-    yield ""
+    yield from measured_section(release, evaluation)
+    yield from limits_section(release, evaluation)
+    yield from origin_section(release, evaluation)

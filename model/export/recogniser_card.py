@@ -36,7 +36,9 @@ print(Transcriber(".").transcribe("some.flac").text)
 
 `onnx/model.onnx` takes `input_values`, float32 `[batch, samples]`, {rate} Hz, each normalised to mean 0 and variance 1
 where `preprocessor_config.json` says so, and gives `logits` `[batch, frames, vocab]`. It knows no lengths: give it
-utterances one by one, or of equal length.
+utterances one by one, or of equal length. `onnx/model_quantized.onnx` is the same with products in int8: smaller and
+faster on most processors, and now and then it hears something else. `onnx_asr/` is for the library onnx-asr: it takes
+sound as it is, with lengths.
 """,
     "checkpoint": """\
 ```bash
@@ -48,10 +50,10 @@ transformers loads it, too: `Wav2Vec2ForCTC.from_pretrained(".")`, with `Wav2Vec
 """,
 }
 
-
 PIPELINE_TAG = "automatic-speech-recognition"
 TAGS = ("automatic-speech-recognition", "audio", "speech", "wav2vec2", "ctc")
 METRICS = ("wer",)
+NOT_EVALUATED = "How many errors it makes is not known: not on any test set, speaker, accent, microphone or noise."
 SUMMARY = "Wav2Vec2 with a CTC head for speech recognition"
 
 
@@ -130,7 +132,10 @@ def limits(evaluation: EvaluationSummary) -> Iterator[str]:
         f"Measured on {cell(evaluation.corpus)} and on nothing else: no other language, no other corpus, no speech over"
         " music or other speech, no stream."
     )
-    yield "It writes something for any sound, speech or not, and gives no measure of its confidence."
+    yield (
+        "It may write words for sound that is no speech. How sure it is, only the scores of its letters tell, and nobody"
+        " has measured how far they can be believed."
+    )
 
 
 def _ways(evaluation: EvaluationSummary) -> Iterator[str]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from model.errors import UsageError
 from model.export.evaluation_summary import BackboneResult, EvaluationSummary, SplitResult
 from model.export.hub_page import HUB_PAGE_FILE, hub_name, hub_page, page_of_version
+from model.export.model_card import model_card
 from model.export.release import Release
 
 ADDRESS = "https://storage.googleapis.com/bucket/wav2vec2/saved_model/3.tar.gz"
@@ -103,7 +104,17 @@ def test_what_was_not_evaluated_says_so():
     assert description.endswith(" Not evaluated.")
     assert "dataset" not in metadata
     assert "Nothing: these files were made without an evaluation." in body
-    assert "## Limits" not in body
+    assert "`w2v2 evaluate . --corpus DIR`, of wav2vec2-tfx, measures them on your own recordings." in body
+    assert "- How many errors it makes is not known" in body
+    assert "- No gate has judged it" in body
+
+
+def test_measured_limits_and_origin_are_those_of_the_model_card():
+    for evaluation in (EVALUATION, None):
+        card = model_card(RELEASE, "saved_model", "wav2vec2", evaluation)
+        shared = card[card.index("## Measured") :]
+        assert shared.count("\n## ") == 2
+        assert page(evaluation=evaluation).endswith(shared)
 
 
 @pytest.mark.parametrize(

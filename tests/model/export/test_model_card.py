@@ -117,6 +117,8 @@ def test_the_page_tells_results_limits_and_origin(write):
         assert "| keras | 3.12.4 |" in page
     assert "hub.KerasLayer" in pages["saved_model"]
     assert "Transcriber(" in pages["onnx"]
+    for file in ("onnx/model.onnx", "onnx/model_quantized.onnx", "onnx_asr/"):
+        assert f"`{file}`" in pages["onnx"]
 
 
 def test_what_waited_for_a_person_was_approved_by_one(write):
@@ -304,6 +306,8 @@ def test_what_was_not_evaluated_says_so_and_tells_no_number(head, format_):
     assert "Nothing: these files were made without an evaluation." in page
     assert ("w2v2 evaluate . --corpus DIR" in page) == (head == "ctc")
     assert "No gate has judged it" in page
+    assert ("How many errors it makes is not known" in page) == (head == "ctc")
+    assert ("What it has learned is not known" in page) == (head == "pretraining")
     assert " % |" not in page
     assert ModelCard(card).data.eval_results is None
     assert f"| release digest | `{'6' * 64}` |" in page
