@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Literal
 
 from components.evaluation.gate import Bound, Check, Outcome
-from components.evaluation.naming import LATEST_BLESSED, baseline_name
+from components.evaluation.naming import CANDIDATE, LATEST_BLESSED, baseline_name
 from components.evaluation.quantities import Unit, is_number, tell, tell_both
 from model.metrics import MIN_BLOCKS, Difference, Interval, judge_non_inferiority
 
@@ -180,7 +180,13 @@ def check_comparable(metrics: Mapping[str, Any], is_asked: bool, first_run: Firs
 
 
 def check_non_inferiority(
-    split: str, what: str, difference: Any, margin: float | None, unit: Unit, called: str = LATEST_BLESSED
+    split: str,
+    what: str,
+    difference: Any,
+    margin: float | None,
+    unit: Unit,
+    called: str = LATEST_BLESSED,
+    candidate: str = CANDIDATE,
 ) -> Check:
     """Checks that a model is not worse than the latest blessed one by more than a margin.
 
@@ -194,6 +200,7 @@ def check_non_inferiority(
       margin: How much worse the model may be; None where the configuration does not ask.
       unit: Of the difference.
       called: What it is compared with.
+      candidate: What it is called itself.
     """
     name = f"non_inferiority/{split}"
     found = _difference(difference)
@@ -220,9 +227,9 @@ def check_non_inferiority(
     sure = f"at most {bound} worse" if found.upper_bound >= 0 else f"at least {tell(-found.upper_bound, unit)} better"
     one = called.replace(" model", " one")
     reason = (
-        f"On {split} the model's {what} is {_compared(found.value, unit)} that of the {one}, and {sure}"
+        f"On {split} the {candidate}'s {what} is {_compared(found.value, unit)} that of the {one}, and {sure}"
         f" with 95 % confidence; a margin of {limit} is allowed."
-        f" {_power(judged.smallest_detectable, judged.smallest_margin, judged.equal_rejected, margin, unit)}"
+        f" {_power(judged.smallest_detectable, judged.smallest_margin, judged.equal_rejected, margin, unit, candidate)}"
     )
     verdict: Outcome = "PASS" if judged.is_non_inferior else "FAIL"
     return Check(name, verdict, reason, margin, found.upper_bound, bounds, unit, "most")
@@ -235,7 +242,9 @@ def _compared(difference: float, unit: Unit) -> str:
     return f"{told} {'worse' if difference > 0 else 'better'} than"
 
 
-def _power(smallest: float, smallest_margin: float, equal_rejected: float, margin: float, unit: Unit) -> str:
+def _power(
+    smallest: float, smallest_margin: float, equal_rejected: float, margin: float, unit: Unit, candidate: str
+) -> str:
     """Returns what the margin and the test set are good for."""
     if margin >= smallest_margin:
         return (
@@ -244,7 +253,7 @@ def _power(smallest: float, smallest_margin: float, equal_rejected: float, margi
         )
     return (
         f"This test set bears no margin below {tell(smallest_margin, unit)}: with this one, {equal_rejected:.0%} of"
-        " equal models are rejected."
+        f" equal {candidate}s are rejected."
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from components.evaluation.gate import Check
-from components.evaluation.naming import baseline_name
+from components.evaluation.naming import baseline_name, candidate_name
 from components.evaluation.quantities import is_number
 from components.evaluation.rules import check_comparable, check_most, check_non_inferiority, look_up
 from components.wer_evaluator.settings import GateSettings
@@ -92,7 +92,7 @@ def _comparison(metrics: Mapping[str, Any], settings: GateSettings) -> Iterator[
         return
     for split, measured in _splits(metrics):
         difference = look_up(measured, "baseline", "difference")
-        yield check_non_inferiority(split, "WER", difference, margin, "points", called)
+        yield check_non_inferiority(split, "WER", difference, margin, "points", called, candidate_name(metrics))
     for split, measured in _splits(metrics):
         ours, theirs = _deletion_rate(measured), _deletion_rate(look_up(measured, "baseline"))
         increase = None if ours is None or theirs is None else ours - theirs

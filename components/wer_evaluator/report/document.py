@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from components.evaluation.gate import Decision
-from components.evaluation.naming import baseline_name
+from components.evaluation.naming import baseline_name, candidate_name
 from components.evaluation.page import render_page
 from components.wer_evaluator.report.durations import durations_section
 from components.wer_evaluator.report.errors import errors_section
@@ -32,7 +32,7 @@ def render_transcripts_report(
       rows: Likewise.
     """
     chosen, called = select(metrics, rows), baseline_name(metrics)
-    utterances = UtterancePages({}, called)
+    utterances = UtterancePages({}, called, candidate_name(metrics))
     has_durations = any(row.get("seconds") is not None for row in rows)
     sections = {
         "Error rates": rates_section(metrics),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.evaluation.markup import as_number, count, counted, escape, percent, percent_range, points_range
-from components.evaluation.naming import baseline_name
+from components.evaluation.naming import baseline_name, candidate_name
 
 _CHANCE = 0.05
 _SMALLEST_P = 0.001
@@ -38,7 +38,7 @@ def _figure(name: str, found: Mapping[str, Any] | None) -> str:
 
 
 def _comparison(name: str, found: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
-    """Says in words how the model stands to the one before it."""
+    """Says in words how what is judged stands to what it is compared with."""
     baseline = found["baseline"]
     difference = baseline.get("difference") or {}
     value = as_number(difference.get("value"))
@@ -52,8 +52,8 @@ def _comparison(name: str, found: Mapping[str, Any], metrics: Mapping[str, Any])
     chance = difference.get("probability_of_improvement")
     resamples = (found.get("bootstrap") or {}).get("resamples")
     return (
-        f"On {escape(name)}, the model is {told} {of_whom}, which has {percent(theirs, 2)}; the 95 %"
-        f" interval of the difference is {points_range(difference.get('interval'))} points. It is better in"
+        f"On {escape(name)}, the {candidate_name(metrics)} is {told} {of_whom}, which has {percent(theirs, 2)}; the"
+        f" 95 % interval of the difference is {points_range(difference.get('interval'))} points. It is better in"
         f" {percent(chance)} of {count(resamples)} test sets that were drawn from this one. {_significance(baseline)}"
     )
 

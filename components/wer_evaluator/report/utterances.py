@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from components.evaluation.markup import count, counted, decimal, escape
-from components.evaluation.naming import LATEST_BLESSED
+from components.evaluation.naming import CANDIDATE, LATEST_BLESSED
 from components.wer_evaluator.report.alignment import alignment
 from components.wer_evaluator.report.sound import data_uri
 
@@ -16,9 +16,14 @@ from components.wer_evaluator.report.sound import data_uri
 class UtterancePages:
     """Writes utterances; one that comes again is a link to where it stands, so that its sound is there once."""
 
-    def __init__(self, audio: Mapping[str, np.ndarray[Any, Any]], called: str = LATEST_BLESSED) -> None:
-        """Takes int16 `[samples]` at 16 kHz by utterance id, and what the baseline is called."""
-        self._audio, self._called = audio, called
+    def __init__(
+        self,
+        audio: Mapping[str, np.ndarray[Any, Any]],
+        called: str = LATEST_BLESSED,
+        candidate: str = CANDIDATE,
+    ) -> None:
+        """Takes int16 `[samples]` at 16 kHz by utterance id, and what the baseline and what is judged are called."""
+        self._audio, self._called, self._candidate = audio, called, candidate
         self._anchors: dict[str, str] = {}
 
     def listed(self, rows: Sequence[Mapping[str, Any]]) -> str:
@@ -26,7 +31,7 @@ class UtterancePages:
         if not rows:
             return "<p>There is none.</p>"
         has_baseline = any(row.get("baseline_words") for row in rows)
-        lines = "the first line is what was said, the second what the model heard"
+        lines = f"the first line is what was said, the second what the {escape(self._candidate)} heard"
         if has_baseline:
             lines += f", the third what the {escape(self._called)} heard"
         note = f"<p class='note'>Where something is wrong, {lines}; – is nothing.</p>"

@@ -49,7 +49,7 @@ def test_each_subset_is_judged_by_itself():
         "deletions/test-a": "NOT APPLICABLE", "deletions/test-b": "NOT APPLICABLE",
     }  # fmt: skip
     (reason,) = found.decision.reasons
-    assert reason.startswith("On test-b the model's WER is 25.00 points worse than that of the baseline, and at most")
+    assert reason.startswith("On test-b the system's WER is 25.00 points worse than that of the baseline, and at most")
     told = {check.name: check.reason for check in found.decision.checks}
     assert told["baseline"].startswith("The baseline, baseline.tsv (sha256 hash of base), was run on the same")
     assert not any("blessed" in reason for reason in told.values())
@@ -75,6 +75,9 @@ def test_a_report_has_durations_where_they_are_known():
     page = render_transcripts_report(found.decision, found.metrics, found.rows)
     assert "Duration against error" in page
     assert "hash of references" in page
+    assert "the second what the system heard" in page
+    assert "On test-b, the system is <strong>" in page
+    assert "the model " not in page
     silent = [dataclasses.replace(one, seconds=None) for one in REFERENCES]
     found = judged(RIGHT, gate=None, references=silent)
     assert found.decision is None
