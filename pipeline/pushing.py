@@ -98,7 +98,7 @@ def find_source(
     root = directory.expanduser().resolve()
     pointer = root / "latest"
     if not (root / RELEASE_FILE).is_file() and pointer.is_file():
-        root /= pointer.read_text(encoding="utf-8").strip()
+        root /= pointer.read_text(encoding="utf-8", errors="replace").strip()
     if not (root / RELEASE_FILE).is_file():
         raise UsageError(
             f"What is pushed must be a release or a published version, with {RELEASE_FILE}, and {directory} is none;"
@@ -176,13 +176,19 @@ def push(source: Source, destinations: dict[Format, list[Destination]], name: st
     for chosen in destinations.values():
         for destination in chosen:
             destination.require_usable()
+    if len(destinations) > 1:
+        # A copy of one format that was changed must end it before another format is published.
+        for format_, chosen in destinations.items():
+            for destination in chosen:
+                destination.find(source.release, source.files_of(format_))
     copies: list[tuple[Format, Copy]] = []
     for format_, chosen in destinations.items():
 
         def prepare(content: Path, format_: Format = format_) -> Release:
             probes = (source.evaluation_directory or source.directory) / PROBES_FILE
-            # The bytes of a published version were verified when it was published; their hashes have been compared.
-            if source.release.format is None and probes.is_file():
+            # The bytes of a published version were verified when it was published; their hashes have been compared. A
+            # release that nobody evaluated may have no probes; of an evaluation they must be there.
+            if source.evaluation_directory is not None or (source.release.format is None and probes.is_file()):
                 verify_in_fresh_process(format_, content, probes)
             (content / CARD_FILE).write_text(source.card(format_, name), encoding="utf-8")
             return source.described()

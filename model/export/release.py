@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -103,6 +103,8 @@ def read_release(directory: str | os.PathLike[str]) -> Release:
         release = Release(**fields)
         digest = release_digest(release.files)
         listed = set(release.files) == set(release.sizes_bytes)
+        _require_own_paths(release.files)
+        _require_texts(release)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ReleaseError(f"{path} must be the whole description of a release: {error}; copy it again.") from error
     if digest != release.release_digest or not listed:
@@ -149,6 +151,23 @@ def check_files(directory: str | Path, release: Release, format_: Format, hashes
             )
         if hashes and sha256_of_file(file) != sha256:
             raise ReleaseError(f"{file} must be as it was exported, and its sha256 has changed; copy {root} again.")
+
+
+def _require_own_paths(paths: Iterable[str]) -> None:
+    """Raises ValueError where a path is not below the folder of a format: files are copied to where it says."""
+    for path in paths:
+        first, *others = path.split("/")
+        if first not in FORMATS or not others or any(part in ("", ".", "..") for part in others) or "\\" in path:
+            raise ValueError(f"its file {path!r} is not below {', '.join(FORMATS)}")
+
+
+def _require_texts(release: Release) -> None:
+    """Raises ValueError where a field that cards and addresses are made of is no text, or names no format."""
+    for name in ("name", "model_digest", "license", "language"):
+        if not isinstance(value := getattr(release, name), str):
+            raise ValueError(f"its {name} is {value!r}, and no text")  # noqa: TRY004 — said as all else is
+    if release.format not in (None, *FORMATS):
+        raise ValueError(f"its format is {release.format!r}, and none of {', '.join(FORMATS)}")
 
 
 def _below(format_: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,4 +29,6 @@ def refused(address: str, status: int, credential: str, reason: str = "") -> W2v
         HTTPStatus.TOO_MANY_REQUESTS,
     ):
         return TryAgainError(f"{address} cannot be published to now ({told}); push again in a few minutes.")
-    return DataError(f"{address} must take what is published there, and refuses it ({told}); correct its name.")
+    if status == HTTPStatus.NOT_FOUND:
+        return UsageError(f"{address} must be a place where one can publish, and is none ({told}); correct its name.")
+    return DataError(f"{address} must take what is published there, and refuses it ({told}); correct what it names.")

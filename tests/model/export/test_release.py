@@ -31,6 +31,12 @@ def change(folder, **fields):
     (folder / RELEASE_FILE).write_text(json.dumps({**value, **fields}))
 
 
+def listing(folder, path):
+    """Lists a file as whoever wants it to be copied somewhere else would."""
+    files = {**json.loads((folder / RELEASE_FILE).read_text())["files"], path: "0" * 64}
+    change(folder, files=files, sizes_bytes=dict.fromkeys(files, 1), release_digest=release_digest(files))
+
+
 def test_what_is_written_is_read(folder):
     release = read_release(folder)
     assert (release.name, release.license, release.format, release.version) == ("small", "mit", None, None)
@@ -54,6 +60,12 @@ def test_what_is_written_is_read(folder):
         (lambda d: change(d, files={}), "must be that of the files it lists"),
         (lambda d: change(d, sizes_bytes={}), "must be that of the files it lists"),
         (lambda d: change(d, files=3), "must be the whole description of a release"),
+        (lambda d: listing(d, "onnx/../../escaped"), r"its file 'onnx/\.\./\.\./escaped' is not below saved_model"),
+        (lambda d: listing(d, "/etc/escaped"), r"its file '/etc/escaped' is not below saved_model, onnx, check"),
+        (lambda d: listing(d, "onnx"), "its file 'onnx' is not below"),
+        (lambda d: listing(d, "other/file"), "its file 'other/file' is not below"),
+        (lambda d: change(d, license=None), "its license is None, and no text; copy it again"),
+        (lambda d: change(d, format="tflite"), "its format is 'tflite', and none of saved_model, onnx, checkpoint"),
     ],
 )
 def test_a_description_that_is_not_whole_is_refused(folder, spoil, message):
