@@ -11,6 +11,7 @@ from tfx.types import artifact_utils
 
 from model.export.build import build_release
 from model.export.settings import ReleaseSettings
+from model.export.speech import Speech
 from model.settings import from_json
 
 MODEL_DIRECTORY = "model_directory"
@@ -49,11 +50,11 @@ class Executor(base_executor.BaseExecutor):
         model = artifact_utils.get_single_instance(input_dict["model"])
         artifact = artifact_utils.get_single_instance(output_dict["release"])
         settings = from_json(ReleaseSettings, exec_properties["settings"])
-        speech: list[str] = []
+        speech = Speech()
         if input_dict.get("examples"):
             examples = artifact_utils.get_single_instance(input_dict["examples"])
             split = Path(artifact_utils.get_split_uri([examples], _SPEECH_SPLIT))
-            speech = sorted(str(path) for path in split.iterdir())
-        release = build_release(Path(model.uri) / MODEL_DIRECTORY, artifact.uri, settings, speech_files=speech)
+            speech = Speech(records=tuple(sorted(str(path) for path in split.iterdir())))
+        release = build_release(Path(model.uri) / MODEL_DIRECTORY, artifact.uri, settings, speech=speech)
         artifact.set_string_custom_property("release_digest", release.release_digest)
         artifact.set_string_custom_property("model_digest", release.model_digest)

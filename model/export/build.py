@@ -1,7 +1,7 @@
 """Builds a release from a model directory.
 
     python -m model.export.build MODEL_DIRECTORY OUTPUT_DIRECTORY [--settings JSON] [--formats NAME,…]
-      [--padding masked|unmasked] [--speech FILE]… [--json]
+      [--padding masked|unmasked] [--records FILE]… [--recording FILE]… [--json]
 
 A process of its own makes the release digest a function of the model and of the versions: TensorFlow numbers the
 functions that a process has traced, and writes the numbers into the SavedModel.
@@ -32,6 +32,7 @@ from model.export.release import (
     read_release,
 )
 from model.export.settings import ReleaseSettings
+from model.export.speech import Speech
 from model.settings import from_json, to_json
 from model.storage import disk_full_is_said, release_digest, sha256_of_files
 from model.version import __version__
@@ -48,7 +49,7 @@ def build_release(
     settings: ReleaseSettings,
     formats: Sequence[Format] = FORMATS,
     padding: Padding = "masked",
-    speech_files: Sequence[str] = (),
+    speech: Speech | None = None,
 ) -> Release:
     """Exports a model, in a fresh process.
 
@@ -58,14 +59,15 @@ def build_release(
       settings: Name, licence and so on.
       formats: In which formats; what is published has all of them.
       padding: As in `Wav2Vec2Base`; what is published is masked.
-      speech_files: TFRecord files of utterances on which it is measured what int8 changes, as `export_onnx` takes them.
+      speech: On which it is measured what int8 changes, as `export_onnx` takes it.
 
     Raises:
       CheckpointError: the model directory is not whole.
       ReleaseError: an export does not compute what the model computes.
+      DataError: the speech cannot be read.
       DiskFullError: there is no room left on the file system.
     """
-    output = Path(output_directory).resolve()
+    output, heard = Path(output_directory).resolve(), speech or Speech()
     # What is not whole is said at once, not after TensorFlow has been imported.
     read_manifest(Path(model_directory))
     fresh_process.run(
@@ -76,7 +78,8 @@ def build_release(
             f"--settings={to_json(settings)}",
             f"--formats={','.join(formats)}",
             f"--padding={padding}",
-            *(f"--speech={Path(file).resolve()}" for file in speech_files),
+            *(f"--records={Path(file).resolve()}" for file in heard.records),
+            *(f"--recording={Path(file).resolve()}" for file in heard.recordings),
             "--json",
         ],
     )
@@ -89,7 +92,7 @@ def export_release(
     settings: ReleaseSettings,
     formats: Sequence[Format] = FORMATS,
     padding: Padding = "masked",
-    speech_files: Sequence[str] = (),
+    speech: Speech | None = None,
 ) -> Release:
     """Does the work of `build_release` in this process."""
     from model.directory import load_model
@@ -108,7 +111,7 @@ def export_release(
         if SAVED_MODEL in formats:
             export_saved_model(loaded, output / SAVED_MODEL)
         if ONNX in formats:
-            export_onnx(loaded, output / ONNX, settings, speech_files)
+            export_onnx(loaded, output / ONNX, settings, speech)
         if CHECKPOINT in formats:
             export_checkpoint(loaded, output / CHECKPOINT)
         files = {
@@ -141,7 +144,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--settings", default="{}", help="JSON of ReleaseSettings")
     parser.add_argument("--formats", default=",".join(FORMATS), help="names, parted by commas")
     parser.add_argument("--padding", choices=PADDINGS, default="masked", help="whether padding counts as sound")
-    parser.add_argument("--speech", action="append", default=[], help="a TFRecord file of utterances, for int8")
+    parser.add_argument("--records", action="append", default=[], help="a TFRecord file of utterances, for int8")
+    parser.add_argument("--recording", action="append", default=[], help="a file of sound, likewise")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args(argv)
 
@@ -153,7 +157,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             settings,
             arguments.formats.split(","),
             arguments.padding,
-            arguments.speech,
+            Speech(tuple(arguments.records), tuple(arguments.recording)),
         )
         return {"release_digest": release.release_digest, "model_digest": release.model_digest}
 

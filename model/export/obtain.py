@@ -120,7 +120,7 @@ def _version_of(directory: Path) -> Path:
     for folder in (directory, directory / SAVED_MODEL, directory / CHECKPOINT):
         pointer = folder / _LATEST_FILE
         if pointer.is_file() and not (directory / RELEASE_FILE).is_file():
-            version = folder / pointer.read_text(encoding="utf-8").strip()
+            version = folder / pointer.read_text(encoding="utf-8", errors="replace").strip()
             if (version / RELEASE_FILE).is_file():
                 return version
     return directory

@@ -13,7 +13,6 @@ onnx_asr/config.json, …   what `model.export.onnx_asr_files` gives
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,10 @@ from model.export.hugging_face_files import hugging_face_files
 from model.export.onnx_asr_files import ONNX_ASR_FILE, ONNX_ASR_FOLDER, onnx_asr_files
 from model.export.onnx_graph.network import recognising_model, scoring_model
 from model.export.onnx_graph.products import Precision
-from model.export.quantisation import choose_quantisation, read_speech
+from model.export.quantisation import choose_quantisation
 from model.export.servable import output_name, servable
 from model.export.settings import ReleaseSettings
+from model.export.speech import Speech
 from model.normalisation import normalise_waveforms
 from model.runtimes.choice import MODEL_FILE, QUANTIZED_FILE
 from model.storage import replacing_directory
@@ -42,7 +42,7 @@ _MAX_WEIGHT_BYTES = 2_000_000_000
 
 
 def export_onnx(
-    loaded: Any, directory: str | Path, settings: ReleaseSettings | None = None, speech_files: Iterable[str] = ()
+    loaded: Any, directory: str | Path, settings: ReleaseSettings | None = None, speech: Speech | None = None
 ) -> None:
     """Writes a model as an ONNX folder; it appears whole or not at all.
 
@@ -53,11 +53,10 @@ def export_onnx(
       loaded: A `LoadedModel`.
       directory: Where; a directory that stands there is replaced.
       settings: The version of ONNX's operators, and how much int8 may change.
-      speech_files: TFRecord files of utterances that the model was not trained on, on which that is measured; without
-        any, everything is quantised that can be.
+      speech: On which that is measured; without any, everything is quantised that can be.
 
     Raises:
-      DataError: the utterances cannot be read.
+      DataError: the speech cannot be read.
       ReleaseError: an ONNX file does not compute what the model computes, or the model is too large for one file.
       DiskFullError: there is no room left on the file system.
     """
@@ -78,7 +77,7 @@ def export_onnx(
         _check_scores(temporary / MODEL_FILE, loaded, "float32")
         if loaded.tokens is None:
             return
-        model = _quantised_model(loaded, weights, settings, speech_files)
+        model = _quantised_model(loaded, weights, settings, speech or Speech())
         _write(temporary / QUANTIZED_FILE, model)
         _check_scores(temporary / QUANTIZED_FILE, loaded, "int8")
         model = recognising_model(
@@ -97,18 +96,13 @@ def export_onnx(
 
 
 def _quantised_model(
-    loaded: Any, weights: dict[str, np.ndarray[Any, Any]], settings: ReleaseSettings, speech_files: Iterable[str]
+    loaded: Any, weights: dict[str, np.ndarray[Any, Any]], settings: ReleaseSettings, speech: Speech
 ) -> Any:
     config, opset = loaded.config, settings.onnx_opset
-    speech = read_speech(speech_files, settings.int8_utterances, _do_normalize(loaded), config.min_samples)
+    heard = speech.read(settings.int8_utterances, _do_normalize(loaded), config.min_samples)
     least = settings.min_int8_text_agreement
-    chosen = choose_quantisation(config, weights, speech, loaded.tokens, least, opset)
-    metadata = {
-        **_metadata(loaded, "int8"),
-        "in_float32": json.dumps(chosen.in_float32),
-        "int8_utterances": str(chosen.utterances),
-        "int8_same_texts": str(chosen.same_texts),
-    }
+    chosen = choose_quantisation(config, weights, heard, loaded.tokens, least, opset)
+    metadata = {**_metadata(loaded, "int8"), **chosen.to_metadata()}
     return scoring_model(config, weights, "int8", opset, metadata, chosen.in_float32)
 
 

@@ -36,11 +36,22 @@ def export(
     language: Annotated[
         str | None, typer.Option(metavar="CODE", help="The spoken language, ISO 639; default: en.")
     ] = None,
+    speech: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Recordings that the model was not trained on, without transcripts: a sound file, a folder, a manifest"
+            " (.tsv, .jsonl), or what w2v2 ingest has written; also several times. On them it is measured which parts"
+            " bear int8; default: all are quantised, and nothing is measured.",
+        ),
+    ] = None,
     opset: Annotated[int | None, typer.Option(metavar="NUMBER", help="The version of ONNX's operators.")] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Export any model as SavedModel, ONNX and checkpoint, compared with the model but not evaluated."""
     require_extra("export", "pipeline", "tensorflow")
+    from model.runtimes.choice import QUANTIZED_FILE
+    from pipeline.export_speech import find_speech
     from pipeline.foreground import shown
     from pipeline.releases import formats_of, settings_of
 
@@ -49,7 +60,8 @@ def export(
     with shown(None if as_json else console(), "Export"):
         from model.export.export_model import export_model
 
-        exported = export_model(model, directory, settings, chosen)
+        heard = find_speech(speech or (), settings.int8_utterances)
+        exported = export_model(model, directory, settings, chosen, heard)
     if as_json:
         return print_json(exported.to_mapping())
     terminal = console()
@@ -63,4 +75,7 @@ def export(
         soft_wrap=True,
         markup=False,
     )
+    if (int8 := exported.quantisation) is not None:
+        mend = "" if int8.utterances else " Name recordings with --speech to measure it."
+        terminal.print(f"{QUANTIZED_FILE}: {int8.told}{mend}", soft_wrap=True, markup=False)
     return 0

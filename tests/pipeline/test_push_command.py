@@ -7,6 +7,7 @@ import pytest
 
 from model.checkpoint import convert_checkpoint
 from model.export.release import Release, read_release
+from model.export.verify import verify
 from model.storage import release_digest, sha256_of_files, write_json
 from pipeline import cli, pushing
 from tests.fake_hugging_face import READER, Fault
@@ -236,6 +237,26 @@ def test_what_is_no_release_is_refused(call, tmp_path):
     assert err.startswith("✗ What is pushed must be a release or a published version, with RELEASE.json, and ")
 
 
+def test_a_changed_copy_of_one_format_keeps_all_formats_from_being_published(call, release, tmp_path):
+    call("push", release, "--to", "out", "--unevaluated", "--format", "onnx")
+    changed = tmp_path / "here/out/tiny/onnx/1/vocab.json"
+    changed.write_text("[]")
+    code, out, err = call("push", release, "--to", "out", "--unevaluated")
+    assert (code, out) == (3, "")
+    assert err.startswith(f"✗ Version 1 in {tmp_path}/here/out/tiny/onnx must stay as it was published: {changed} must")
+    assert err.endswith("Or delete that version, and push again.\n")
+    assert not (tmp_path / "here/out/tiny/saved_model").exists()
+
+
+def test_an_evaluation_without_its_probes_proves_nothing(call, release, evaluation, tmp_path, monkeypatch):
+    monkeypatch.setattr(pushing, "verify_in_fresh_process", verify)
+    (evaluation / "probes.npz").unlink()
+    code, out, err = call("push", release, "--to", "out", "--evaluation", evaluation)
+    assert (code, out) == (3, "")
+    assert "probes.npz must be the evaluator's file of probes" in err
+    assert [path for path in (tmp_path / "here").rglob("*") if path.is_file()] == []
+
+
 def test_a_damaged_release_is_refused(call, release, tmp_path):
     (release / "onnx" / "vocab.json").write_text("[]")
     code, _, err = call("push", release, "--to", "out", "--unevaluated")
@@ -287,6 +308,8 @@ def test_a_release_is_exported_and_pushed(call, tmp_path, model_directory):
     assert out == (
         f"Exported {model_directory} to {tmp_path}/here/out: onnx, {size_mb:.1f} MB. On 3 test sounds each gives what"
         " the model gives. It was not evaluated, and README.md says so.\n"
+        "onnx/model_quantized.onnx: All 11 parts are in int8; what that changes was not measured, as no speech was"
+        " heard. Name recordings with --speech to measure it.\n"
     )
     code, out, _ = call("export", model_directory, "out", "--format", "onnx", "--name", "mine", "--license", "mit")
     assert (code, out) == (0, f"{tmp_path}/here/out holds this release already.\n")
@@ -312,6 +335,7 @@ def model_directory(tmp_path):
         (["tiny", "out", "--opset", "3"], "release.onnx_opset must be 17 to 20, not 3."),
         (["tiny", "out", "--name", "a/b"], "release.name must be letters, digits, "),
         (["tiny", "out", "--language", "English"], "release.language must be a code of two or three small letters"),
+        (["tiny", "out", "--speech", "nowhere"], "--speech must be a sound file, a folder of such, a manifest (.tsv"),
         (["nowhere", "out"], "--checkpoint must be a directory or a file that exists, or hf://owner/na"),
     ],
 )

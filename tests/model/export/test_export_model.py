@@ -1,12 +1,14 @@
 """A release of any model outside the pipeline: compared with the model, never evaluated; nothing is written over."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from model.checkpoint import convert_checkpoint
-from model.errors import CheckpointError, ReleaseError, UsageError
+from model.errors import CheckpointError, DataError, ReleaseError, UsageError
 from model.export import export_model as exporting
 from model.export import obtain
 from model.export.build import export_release
@@ -14,6 +16,7 @@ from model.export.export_model import export_model
 from model.export.probes import make_probes
 from model.export.release import read_release, read_whole_release
 from model.export.settings import ReleaseSettings
+from model.export.speech import Speech
 from model.export.verify import verify
 from model.pretrained import TINY
 
@@ -63,13 +66,53 @@ def test_a_model_directory_becomes_a_release_with_a_card_that_says_what_is_not_k
         "probes": 3,
         "is_new": True,
         "evaluated": False,
-    }
+        "int8": {
+            "in_float32": (), "parts": 11, "utterances": 0, "same_texts": 0, "same_texts_all_int8": 0,
+            "empty_texts": 0, "least_agreement": 0.0,
+        },
+    }  # fmt: skip
     assert (tmp_path / "out").stat().st_mode & 0o777 == tmp_path.stat().st_mode & 0o777
 
 
 def test_every_format_is_compared_with_the_model(model, tmp_path, quick):
     export_model(model, tmp_path / "out", SETTINGS, ("checkpoint", "onnx"))
     assert quick == ["onnx", "checkpoint"]
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    files = []
+    for number, samples in enumerate((6_000, 9_000)):
+        sound = 0.1 * np.random.default_rng(number).standard_normal(samples)
+        files.append(str(tmp_path / f"{number}.wav"))
+        soundfile.write(files[-1], sound, 16_000)
+    return Speech(recordings=tuple(files))
+
+
+def test_on_speech_it_is_measured_what_int8_changes(model, tmp_path, quick, recordings):
+    exported = export_model(model, tmp_path / "out", SETTINGS, ("onnx",), recordings)
+    assert exported.quantisation is not None
+    assert (exported.quantisation.utterances, exported.quantisation.same_texts) == (2, 2)
+    assert exported.quantisation.least_agreement == 0.995
+    again = export_model(model, tmp_path / "out", SETTINGS, ("onnx",), recordings)
+    assert (again.is_new, again.quantisation) == (False, exported.quantisation)
+    with pytest.raises(UsageError, match="holds the same model in other formats, by another version or by other sp"):
+        export_model(model, tmp_path / "out", SETTINGS, ("onnx",))
+
+
+@pytest.mark.parametrize(("source", "formats"), [(BACKBONE, ("onnx",)), (None, ("saved_model", "checkpoint"))])
+def test_speech_without_a_file_in_int8_is_refused(model, tmp_path, recordings, monkeypatch, source, formats):
+    monkeypatch.setattr(exporting, "build_release", None)
+    with pytest.raises(UsageError, match="Speech must be named for the ONNX file in int8, and the export of .* has no"):
+        export_model(str(source or model), tmp_path / "out", SETTINGS, formats, recordings)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_recording_that_is_no_sound_ends_the_export(model, tmp_path, recordings):
+    Path(recordings.recordings[1]).write_text("no sound")
+    with pytest.raises(DataError, match=r"1\.wav"):
+        export_model(model, tmp_path / "out", SETTINGS, ("onnx",), recordings)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.wav", "1.wav"]
 
 
 @pytest.mark.parametrize("kind", ["checkpoint", "release", "version", "backbone"])
@@ -99,7 +142,12 @@ def test_the_same_export_again_changes_nothing(model, tmp_path, quick):
     ("variant", "settings", "formats", "message"),
     [
         ("group_post_norm", SETTINGS, ("onnx",), "holds another model; name a new directory. It stays as it is"),
-        ("layer_pre_norm", SETTINGS, ("checkpoint",), "holds the same model in other formats or by another version"),
+        (
+            "layer_pre_norm",
+            SETTINGS,
+            ("checkpoint",),
+            "holds the same model in other formats, by another version or by",
+        ),
         ("layer_pre_norm", ReleaseSettings(name="other"), ("onnx",), "holds the same files under another name, lic"),
     ],
 )
