@@ -133,8 +133,8 @@ def limits(evaluation: EvaluationSummary) -> Iterator[str]:
         " music or other speech, no stream."
     )
     yield (
-        "It may write words for sound that is no speech. How sure it is, only the scores of its letters tell, and nobody"
-        " has measured how far they can be believed."
+        "It may write words for sound that is no speech. How sure it is, only the scores of its letters tell, and"
+        " nobody has measured how far they can be believed."
     )
 
 
