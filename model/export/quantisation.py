@@ -87,6 +87,12 @@ class Quantisation:
                 f"All {self.parts} parts are in int8: {self.same_texts} of {heard} get the text of float32,"
                 f" {asked}.{empty}"
             )
+        if len(self.in_float32) == self.parts:
+            return (
+                f"Nothing is in int8, and the file is as large as that in float32: with all {self.parts} parts in int8,"
+                f" {self.same_texts_all_int8} of {heard} get the text of float32, {asked}, and no smaller choice was"
+                f" enough.{empty}"
+            )
         return (
             f"{len(self.in_float32)} of {self.parts} parts stay in float32: with all in int8,"
             f" {self.same_texts_all_int8} of {heard} get the text of float32, {asked}; so {self.same_texts} do."

@@ -152,6 +152,13 @@ def test_a_file_says_how_it_was_chosen(weights, tmp_path, quantisation):
     assert Quantisation.of_file(tmp_path / "model.onnx") == quantisation
 
 
+def test_where_no_part_bears_it_that_is_told():
+    assert Quantisation(("a", "b"), 2, 20, 20, 12, 0, 0.995).told == (
+        "Nothing is in int8, and the file is as large as that in float32: with all 2 parts in int8, 12 of 20 utterances"
+        " get the text of float32, and 99.5 % must, and no smaller choice was enough."
+    )
+
+
 def test_what_was_not_measured_is_told_as_that():
     assert Quantisation(parts=7).told == (
         "All 7 parts are in int8; what that changes was not measured, as no speech was heard."

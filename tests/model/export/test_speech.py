@@ -64,7 +64,7 @@ def test_nothing_is_read_where_nothing_is_asked_for(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"no sound at all", "one.wav must be sound"),
+        (b"no sound at all", r"one\.wav must be a file of sound that can be decoded"),
         (b"", "one.wav"),
         (None, "one.wav"),
     ],
