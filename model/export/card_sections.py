@@ -25,7 +25,10 @@ def measured_section(release: Release, evaluation: EvaluationSummary | None) -> 
     if evaluation is None:
         yield "Nothing: these files were made without an evaluation."
         if release.head == "ctc":
-            yield "`w2v2 evaluate . --corpus DIR`, of wav2vec2-tfx, measures them on your own recordings."
+            yield (
+                "`w2v2 evaluate MODEL --corpus DIR`, of wav2vec2-tfx, measures a release with its SavedModel, or a"
+                " checkpoint, on your own recordings."
+            )
     else:
         yield from kind_of(release).measured(evaluation)
         yield ""

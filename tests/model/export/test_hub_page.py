@@ -104,7 +104,7 @@ def test_what_was_not_evaluated_says_so():
     assert description.endswith(" Not evaluated.")
     assert "dataset" not in metadata
     assert "Nothing: these files were made without an evaluation." in body
-    assert "`w2v2 evaluate . --corpus DIR`, of wav2vec2-tfx, measures them on your own recordings." in body
+    assert "`w2v2 evaluate MODEL --corpus DIR`, of wav2vec2-tfx, measures a release with its SavedModel" in body
     assert "- How many errors it makes is not known" in body
     assert "- No gate has judged it" in body
 

@@ -304,7 +304,7 @@ def test_what_was_not_evaluated_says_so_and_tells_no_number(head, format_):
     assert not {"model-index", "metrics", "datasets"} & set(metadata)
     assert "of any length. **Not evaluated.**" in page
     assert "Nothing: these files were made without an evaluation." in page
-    assert ("w2v2 evaluate . --corpus DIR" in page) == (head == "ctc")
+    assert ("w2v2 evaluate MODEL --corpus DIR" in page) == (head == "ctc")
     assert "No gate has judged it" in page
     assert ("How many errors it makes is not known" in page) == (head == "ctc")
     assert ("What it has learned is not known" in page) == (head == "pretraining")
