@@ -50,7 +50,8 @@ def make_release(tmp_path):
         for path, text in content.items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(text)
-        files = sha256_of_files(root)
+        # Where it is written a second time, RELEASE.json is there already.
+        files = {path: sha256 for path, sha256 in sha256_of_files(root).items() if path in content}
         Release(
             name=name, model_digest=weights, release_digest=release_digest(files), files=files,
             sizes_bytes={path: (root / path).stat().st_size for path in files}, source_checkpoint=None, license="mit",
