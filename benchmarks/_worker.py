@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-
 # Threads of the process that answered before may wait busily for more work, and would take the time of the next one.
 _REST_SECONDS = 0.3
 

@@ -100,7 +100,7 @@ class PositionalConvolution(keras.layers.Layer):
             norm = ops.sqrt(ops.sum(ops.square(v), axis=(1, 2), keepdims=True))
             kernel = v * (ops.cast(self.weight_g, "float32") / norm)
         groups = self.config.num_conv_pos_embedding_groups
-        size, group_width, hidden = kernel.shape
         # On a CPU, a transposition and sixteen whole blocks are faster than a split of the last axis.
-        by_group = ops.reshape(ops.cast(kernel, self.compute_dtype), (size, group_width, groups, hidden // groups))
+        size, group_width = self.config.num_conv_pos_embeddings, self.config.hidden_size // groups
+        by_group = ops.reshape(ops.cast(kernel, self.compute_dtype), (size, group_width, groups, group_width))
         return ops.unstack(ops.transpose(by_group, (2, 0, 1, 3)), groups)
