@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from typing import Any
 
+from beam_jobs.command_line import exit_code_of
 from beam_jobs.evaluation.heard import ALONE, BATCHED, BEAM_SEARCH, CONSTANT, ONNX, HeardUtterance, Way
 from model.beam_search import BeamSearchSettings
-from model.errors import UsageError, W2v2Error
 
 _WAYS = {way.name: way for way in (BATCHED, ALONE, CONSTANT, ONNX, BEAM_SEARCH)}
 
@@ -28,16 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--way", action="append", choices=_WAYS, help="also several times; default: batched")
     parser.add_argument("--language-model", help="an ARPA file, for the way beam_search")
     arguments, beam_flags = parser.parse_known_args(argv)
-    try:
-        told = _hear(arguments, beam_flags)
-    except W2v2Error as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    except (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError) as error:
-        sys.stderr.write(f"{error.filename or 'A file'} cannot be used: {error.strerror}; name another place.\n")
-        return UsageError.exit_code
-    sys.stdout.write(json.dumps(told, indent=2) + "\n")
-    return 0
+    return exit_code_of(lambda: _hear(arguments, beam_flags))
 
 
 def _hear(arguments: argparse.Namespace, beam_flags: Sequence[str]) -> dict[str, Any]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
+from typing import Any
 
+from beam_jobs.command_line import exit_code_of
 from beam_jobs.librispeech.settings import IngestSettings
-from model.errors import UsageError, W2v2Error
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Writes the records of a corpus and prints what is in them; returns the exit code."""
-    from beam_jobs.librispeech.job import IngestRequest, run_job
-
     defaults = IngestSettings()
     parser = argparse.ArgumentParser(
         prog="python -m beam_jobs.librispeech",
@@ -32,28 +30,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--max-reject-fraction", type=float, default=defaults.max_reject_fraction)
     parser.add_argument("--num-shards-per-split", type=int, help="files of each split; by its size, if not given")
     arguments, beam_flags = parser.parse_known_args(argv)
+    return exit_code_of(lambda: _ingest(arguments, beam_flags))
+
+
+def _ingest(arguments: argparse.Namespace, beam_flags: Sequence[str]) -> dict[str, Any]:
+    from beam_jobs.librispeech.job import IngestRequest, run_job
+
     output = arguments.output.rstrip("/")
-    try:
-        settings = IngestSettings(
-            max_reject_fraction=arguments.max_reject_fraction,
-            num_shards_per_split=arguments.num_shards_per_split,
-        )
-        request = IngestRequest(
-            corpus=arguments.corpus,
-            output=output,
-            downloads=arguments.downloads or f"{output}.corpora",
-            staging=arguments.staging or f"{output}.staging",
-            beam_flags=beam_flags,
-        )
-        info = run_job(request, settings)
-    except W2v2Error as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    except (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError) as error:
-        sys.stderr.write(f"{error.filename or 'A file'} cannot be used: {error.strerror}; name another place.\n")
-        return UsageError.exit_code
-    sys.stdout.write(json.dumps(info, indent=2) + "\n")
-    return 0
+    settings = IngestSettings(
+        max_reject_fraction=arguments.max_reject_fraction, num_shards_per_split=arguments.num_shards_per_split
+    )
+    request = IngestRequest(
+        corpus=arguments.corpus,
+        output=output,
+        downloads=arguments.downloads or f"{output}.corpora",
+        staging=arguments.staging or f"{output}.staging",
+        beam_flags=beam_flags,
+    )
+    return run_job(request, settings)
 
 
 if __name__ == "__main__":

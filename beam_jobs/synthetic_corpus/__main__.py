@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 
+from beam_jobs.command_line import exit_code_of
 from beam_jobs.synthetic_corpus.corpus import generate
 from beam_jobs.synthetic_corpus.settings import SyntheticCorpusSettings
-from model.errors import W2v2Error
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,13 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=defaults.seed)
     arguments = vars(parser.parse_args(argv))
     output = arguments.pop("output")
-    try:
-        info = generate(output, SyntheticCorpusSettings(**arguments))
-    except W2v2Error as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    sys.stdout.write(json.dumps(info, indent=2) + "\n")
-    return 0
+    return exit_code_of(lambda: generate(output, SyntheticCorpusSettings(**arguments)))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 from model.directory import MANIFEST_FILE, read_manifest
 from model.errors import UsageError
 from model.export.build import Padding, build_release
-from model.export.release import CHECKPOINT, RELEASE_FILE, SAVED_MODEL, check_files, read_release
+from model.export.release import CHECKPOINT, RELEASE_FILE, SAVED_MODEL, Format, Release, check_files, read_release
 from model.export.settings import ReleaseSettings
 from model.pretrained import TINY
 
@@ -59,38 +59,29 @@ def obtain_release(
       TryAgainError: the Hub does not answer.
       DiskFullError: there is no room left on the file system.
     """
-    directory = _version_of(Path(source).expanduser()) if "://" not in source else None
-    if directory is not None and (directory / RELEASE_FILE).is_file():
-        release = read_release(directory)
-        if release.head != "ctc":
-            raise UsageError(
-                f"A model to evaluate must write text, and {source} is a backbone without a CTC head; fine-tune it"
-                f" first with: w2v2 run --checkpoint {source}"
-            )
-        wanted = SAVED_MODEL if padding == "masked" and release.format != CHECKPOINT else CHECKPOINT
-        found = directory / wanted if release.format is None else _neighbour(directory, release.format, wanted)
-        if not found.is_dir():
-            raise UsageError(
-                f"The release {source} must have its {wanted} at {found}, and has none; name a directory that has, or"
-                " the checkpoint that it was made from."
-            )
-        check_files(found, release, wanted, hashes=True)
-        if wanted == SAVED_MODEL:
-            whole = directory if release.format is None else found
-            return ObtainedRelease(whole, source, "release", release.model_digest, release.release_digest)
-        return _exported(_converted(str(found), place, language), source, "release", place, padding)
-    if directory is not None and (directory / MANIFEST_FILE).is_file():
-        return _exported(directory, source, "model directory", place, padding)
-    checkpoint = str(TINY) if source == _TINY else source
-    return _exported(_converted(checkpoint, place, language), source, "checkpoint", place, padding)
+    directory, release = _named(source)
+    if release is not None and release.head != "ctc":
+        raise UsageError(
+            f"A model to evaluate must write text, and {source} is a backbone without a CTC head; fine-tune it first"
+            f" with: w2v2 run --checkpoint {source}"
+        )
+    if directory is not None and release is not None and padding == "masked" and release.format != CHECKPOINT:
+        found = _files_of(source, directory, release, SAVED_MODEL)
+        whole = directory if release.format is None else found
+        return ObtainedRelease(whole, source, "release", release.model_digest, release.release_digest)
+    is_model = directory is not None and (directory / MANIFEST_FILE).is_file()
+    kind = "release" if release is not None else "model directory" if is_model else "checkpoint"
+    return _exported(model_directory_of(source, place, language), source, kind, place, padding)
 
 
-def model_directory_of(source: str, place: Path) -> Path:
+def model_directory_of(source: str, place: Path, language: str | None = None) -> Path:
     """Finds the model directory of a model, or converts one to a model directory; its head may be any.
 
     Args:
       source: What `obtain_release` takes.
-      place: A directory for this model alone, which gets what has to be made.
+      place: A directory for this model alone, which gets what has to be made; what was converted there is not converted
+        again.
+      language: Of an MMS checkpoint.
 
     Raises:
       UsageError: there is no such model, or a release without its checkpoint.
@@ -99,20 +90,20 @@ def model_directory_of(source: str, place: Path) -> Path:
       TryAgainError: the Hub does not answer.
       DiskFullError: there is no room left on the file system.
     """
-    directory = _version_of(Path(source).expanduser()) if "://" not in source else None
-    if directory is not None and (directory / RELEASE_FILE).is_file():
-        release = read_release(directory)
-        found = directory / CHECKPOINT if release.format is None else _neighbour(directory, release.format, CHECKPOINT)
-        if not found.is_dir():
-            raise UsageError(
-                f"The release {source} must have its {CHECKPOINT} at {found} to be exported again, and has none; name a"
-                " directory that has, or the checkpoint that it was made from."
-            )
-        check_files(found, release, CHECKPOINT, hashes=True)
-        return _converted(str(found), place, None)
+    directory, release = _named(source)
+    if directory is not None and release is not None:
+        return _converted(str(_files_of(source, directory, release, CHECKPOINT)), place, language)
     if directory is not None and (directory / MANIFEST_FILE).is_file():
         return directory
-    return _converted(str(TINY) if source == _TINY else source, place, None)
+    return _converted(str(TINY) if source == _TINY else source, place, language)
+
+
+def _named(source: str) -> tuple[Path | None, Release | None]:
+    """Returns the directory that is named, of versions the newest, and the release that it holds, if any."""
+    if "://" in source:
+        return None, None
+    directory = _version_of(Path(source).expanduser())
+    return directory, read_release(directory) if (directory / RELEASE_FILE).is_file() else None
 
 
 def _version_of(directory: Path) -> Path:
@@ -126,10 +117,19 @@ def _version_of(directory: Path) -> Path:
     return directory
 
 
-def _neighbour(version: Path, format_: str, wanted: str) -> Path:
-    """Returns the same version in another format: `<name>/<format>/<version>`."""
-    resolved = version.resolve()
-    return resolved if format_ == wanted else resolved.parents[1] / wanted / resolved.name
+def _files_of(source: str, directory: Path, release: Release, wanted: Format) -> Path:
+    """Returns a format of a release, checked: `<release>/<format>`, or published, `<name>/<format>/<version>`."""
+    found = directory / wanted
+    if release.format is not None:
+        version = directory.resolve()
+        found = version if release.format == wanted else version.parents[1] / wanted / version.name
+    if not found.is_dir():
+        raise UsageError(
+            f"The release {source} must have its {wanted} at {found}, and has none; name a directory that has, or the"
+            " checkpoint that it was made from."
+        )
+    check_files(found, release, wanted, hashes=True)
+    return found
 
 
 def _converted(checkpoint: str, place: Path, language: str | None) -> Path:

@@ -8,13 +8,15 @@ from typing import Annotated
 
 import typer
 
-from model.errors import UsageError
 from pipeline.commands.options import (
     DEFAULT_CONFIG,
+    BeamFlagsArgument,
+    IngestConfigOption,
     JsonOption,
     LanguageOption,
     WorkspaceOption,
     require_extra,
+    require_one_engine,
     workspace_at,
 )
 from pipeline.commands.outcome import console, print_json
@@ -36,14 +38,7 @@ def evaluate(
             " layout; an archive; a manifest (.tsv, .jsonl); or 'synthetic', or a directory that ingest has written."
         ),
     ],
-    beam_flags: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="BEAM_FLAG",
-            help="After --, flags of Beam: --runner=DataflowRunner --project=… --region=… --temp_location=gs://…",
-            show_default=False,
-        ),
-    ] = None,
+    beam_flags: BeamFlagsArgument = None,
     split: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="A split to evaluate on, also several times; default: every test split."),
@@ -79,16 +74,13 @@ def evaluate(
             " gs:// address. Default: the workspace.",
         ),
     ] = None,
-    config: Annotated[
-        str, typer.Option(help="The configuration whose ingest settings are taken: limits and splits.")
-    ] = DEFAULT_CONFIG,
+    config: IngestConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> int:
     """Measure any model on any corpus, without a training: WER alone, padded and in batches."""
     require_extra("evaluate", "pipeline", "apache_beam")
-    if beam_flags and workers > 1:
-        raise UsageError("Either --workers or Beam's flags must say what runs the jobs, not both; leave one out.")
+    require_one_engine(workers, beam_flags)
     from pipeline.config import SYNTHETIC, load_config
     from pipeline.foreground import shown
 

@@ -7,8 +7,16 @@ from typing import Annotated
 
 import typer
 
-from model.errors import UsageError
-from pipeline.commands.options import DEFAULT_CONFIG, JsonOption, WorkspaceOption, require_extra, workspace_at
+from pipeline.commands.options import (
+    DEFAULT_CONFIG,
+    BeamFlagsArgument,
+    IngestConfigOption,
+    JsonOption,
+    WorkspaceOption,
+    require_extra,
+    require_one_engine,
+    workspace_at,
+)
 from pipeline.commands.outcome import console, print_json
 
 
@@ -23,18 +31,9 @@ def ingest(
     output: Annotated[
         str, typer.Option(metavar="DIR", help="Where the records are written: a directory, or a gs:// address.")
     ],
-    beam_flags: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="BEAM_FLAG",
-            help="After --, flags of Beam: --runner=DataflowRunner --project=… --region=… --temp_location=gs://…",
-            show_default=False,
-        ),
-    ] = None,
+    beam_flags: BeamFlagsArgument = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that decode; several need some seconds to start.")] = 1,
-    config: Annotated[
-        str, typer.Option(help="The configuration whose ingest settings are taken: splits, limits, shards.")
-    ] = DEFAULT_CONFIG,
+    config: IngestConfigOption = DEFAULT_CONFIG,
     downloads: Annotated[
         str | None,
         typer.Option(
@@ -48,8 +47,7 @@ def ingest(
 ) -> int:
     """Turn a corpus into shards of utterance records: the Beam job alone, here or on Dataflow."""
     require_extra("ingest", "pipeline", "apache_beam")
-    if beam_flags and workers > 1:
-        raise UsageError("Either --workers or Beam's flags must say what runs the job, not both; leave one out.")
+    require_one_engine(workers, beam_flags)
     from model.durations import format_seconds
     from pipeline.config import load_config
     from pipeline.foreground import shown

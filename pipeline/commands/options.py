@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,19 @@ WorkspaceOption = Annotated[
     ),
 ]
 
+BeamFlagsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="BEAM_FLAG",
+        help="After --, flags of Beam: --runner=DataflowRunner --project=… --region=… --temp_location=gs://…",
+        show_default=False,
+    ),
+]
+IngestConfigOption = Annotated[
+    str,
+    typer.Option("--config", help="The configuration whose ingest settings are taken: splits, limits, shards."),
+]
+
 LanguageOption = Annotated[
     str | None,
     typer.Option(metavar="CODE", help="The language of an MMS checkpoint, such as fra; default: the one it holds."),
@@ -38,6 +52,12 @@ def require_extra(command: str, extra: str, package: str) -> None:
             f"w2v2 {command} needs the packages of the extra '{extra}', and {package} is not installed; install"
             f" wav2vec2-tfx[{extra}], or use make setup in a clone."
         )
+
+
+def require_one_engine(workers: int, beam_flags: Sequence[str] | None) -> None:
+    """Raises UsageError where both --workers and Beam's flags say what runs a job."""
+    if beam_flags and workers > 1:
+        raise UsageError("Either --workers or Beam's flags must say what runs the job, not both; leave one out.")
 
 
 def workspace_at(path: Path | None) -> Workspace:

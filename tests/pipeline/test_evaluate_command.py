@@ -133,7 +133,7 @@ def test_logits_that_are_no_numbers_are_no_number_in_the_document(call, release,
         (
             ["MODEL", "--corpus", "corpus", "--workers", "2", "--", "--direct_num_workers=2"],
             2,
-            "Either --workers or Beam's flags must say what runs the jobs, not both; leave one out.",
+            "Either --workers or Beam's flags must say what runs the job, not both; leave one out.",
         ),
         (["MODEL", "--corpus", "corpus", "--", "--frob"], 2, "Flags behind the job's own must be flags of Beam, and"),
         (["MODEL", "--corpus", "corpus", "--", "--runner=DataflowRunner"], 2, "A job on Dataflow needs --project"),

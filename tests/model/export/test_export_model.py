@@ -215,9 +215,7 @@ def test_a_release_without_its_checkpoint_cannot_be_exported_again(release, tmp_
         source, target = release / name, tmp_path / "release" / name
         target.parent.mkdir(exist_ok=True)
         (shutil.copytree if source.is_dir() else shutil.copyfile)(source, target)
-    with pytest.raises(
-        UsageError, match="must have its checkpoint at .* to be exported again, and has none; name a dir"
-    ):
+    with pytest.raises(UsageError, match="must have its checkpoint at .*/checkpoint, and has none; name a directory"):
         export_model(str(tmp_path / "release"), tmp_path / "out", SETTINGS)
 
 
