@@ -16,14 +16,13 @@ from model.flac import read_confirmed
 from model.sound_opening import decoding, handle_of, name_of, open_sound
 
 __all__ = [
-    "MAX_RATE_HZ",
-    "MIN_RATE_HZ",
     "MP3_SLACK_FRAMES",
     "SAMPLE_RATE_HZ",
     "UNKNOWN_FRAMES",
     "VARIANCE_EPSILON",
     "AudioError",
     "Sound",
+    "check_rate",
     "mono_of",
     "normalise",
     "read_any_pcm16",
@@ -36,7 +35,7 @@ SAMPLE_RATE_HZ = 16_000
 VARIANCE_EPSILON = 1e-7
 
 _FULL_SCALE = 32768.0
-MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
+_MIN_RATE_HZ, _MAX_RATE_HZ = 4_000, 384_000
 # What libsndfile says of a FLAC whose header does not tell its length.
 UNKNOWN_FRAMES = (1 << 63) - 1
 # The length in an MP3's header counts whole frames of 1152 samples, and encoders disagree about the first and the last.
@@ -152,6 +151,19 @@ def to_float(samples: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return samples.astype(np.float32) / np.float32(_FULL_SCALE)
 
 
+def check_rate(name: str, rate_hz: float) -> None:
+    """Refuses a rate that no recording of speech has.
+
+    Raises:
+      AudioError: it is below 4 kHz or above 384 kHz.
+    """
+    if not _MIN_RATE_HZ <= rate_hz <= _MAX_RATE_HZ:
+        raise AudioError(
+            f"{name} must have a rate of {_MIN_RATE_HZ} to {_MAX_RATE_HZ} Hz, and has {rate_hz} Hz; record it again, or"
+            " mend its header."
+        )
+
+
 def normalise(waveform: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Returns `(x − mean) / sqrt(variance + 1e-7)` of a waveform `[samples]`, as float32."""
     values = waveform.astype(np.float32)
@@ -163,11 +175,7 @@ def normalise(waveform: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def _check_kind(name: str, file: Any) -> None:
     if file.format not in _FORMATS:
         raise AudioError(f"{name} must be WAV, FLAC, OGG or MP3, and is {file.format}; convert it first.")
-    if not MIN_RATE_HZ <= file.samplerate <= MAX_RATE_HZ:
-        raise AudioError(
-            f"{name} must have a rate of {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, and has {file.samplerate} Hz; record it"
-            " again, or mend its header."
-        )
+    check_rate(name, file.samplerate)
     if not 1 <= file.channels <= _MAX_CHANNELS:
         raise AudioError(f"{name} must have {_MAX_CHANNELS} channels at most, and has {file.channels}; mix it down.")
 

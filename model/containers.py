@@ -1,12 +1,13 @@
 """What files of sound say of themselves, held against what was decoded: is all of it there, and is it unchanged?
 
-libsndfile decodes; it is silent about a WAV or an OGG that was cut off, and it does not look at a FLAC's MD5.
+libsndfile decodes; it is silent about a WAV, an AIFF or an OGG that was cut off, and does not look at a FLAC's MD5.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
@@ -17,7 +18,9 @@ _STREAMINFO_BYTES = 34
 _NO_MD5 = b"\0" * 16
 _ID3_HEADER_BYTES = 10
 # Some recorders count the header of a WAV to its data; less than this is 2 ms of speech.
-_WAV_SLACK_BYTES = 64
+_SLACK_BYTES = 64
+# Written by sox (0x7F000000 of sound and the header) into a pipe.
+_AIFF_UNKNOWN_BYTES = 0x7F00_0000
 # Written by ffmpeg (the largest number) and sox (a bit below 2³¹) into a pipe, where the length is not known yet.
 _WAV_UNKNOWN_BYTES = (0x7FFF_E000, 0x8000_0000, 0xFFFF_FFFF)
 # The longest page of Ogg, RFC 3533 §6: a header of 27 bytes, 255 lengths, and 255 segments of 255 bytes.
@@ -54,6 +57,45 @@ def check_whole(name: str, kind: str, stream: BinaryIO, samples: np.ndarray[Any,
         _check_ogg(name, stream.read())
     elif kind in ("WAV", "WAVEX"):
         _check_wav(name, stream, size)
+    elif kind in _END_BY_KIND:
+        promised = _END_BY_KIND[kind](stream.read(_LONGEST_HEAD_BYTES))
+        if promised is not None and promised > size + _SLACK_BYTES:
+            raise AudioError(f"{name} promises {promised} bytes in its header and has {size}; copy it again.")
+
+
+def _end_of_aiff(head: bytes) -> int | None:
+    """The chunk FORM is all of the file; a writer into a pipe gives it about 2 GB."""
+    size = int.from_bytes(head[4:8], "big")
+    return 8 + size if size < _AIFF_UNKNOWN_BYTES else None
+
+
+def _end_of_au(head: bytes) -> int | None:
+    """Where the sound begins, and how long it is; all ones into a pipe. `dns.` is the little-endian kind."""
+    order: Literal["little", "big"] = "little" if head.startswith(b"dns.") else "big"
+    start, size = int.from_bytes(head[4:8], order), int.from_bytes(head[8:12], order)
+    return start + size if size != 0xFFFF_FFFF else None
+
+
+def _end_of_w64(head: bytes) -> int | None:
+    """The size of the file stands behind the first GUID; all ones into a pipe."""
+    size = int.from_bytes(head[16:24], "little")
+    return size if size < 1 << 63 else None
+
+
+def _end_of_rf64(head: bytes) -> int | None:
+    """The chunk ds64 has the size in 64 bits, EBU Tech 3306; it is not counted from the beginning."""
+    size = int.from_bytes(head[20:28], "little")
+    return 8 + size if head[12:16] == b"ds64" and size < 1 << 63 else None
+
+
+# Where each says that it ends, in bytes; None where it does not.
+_END_BY_KIND: dict[str, Callable[[bytes], int | None]] = {
+    "AIFF": _end_of_aiff,
+    "AU": _end_of_au,
+    "W64": _end_of_w64,
+    "RF64": _end_of_rf64,
+}
+_LONGEST_HEAD_BYTES = 28
 
 
 def _check_wav(name: str, stream: BinaryIO, size: int) -> None:
@@ -64,7 +106,7 @@ def _check_wav(name: str, stream: BinaryIO, size: int) -> None:
         if header[:4] == b"data":
             low, high, largest = _WAV_UNKNOWN_BYTES
             known = not (low <= promised < high or promised == largest)
-            if known and promised > size - start + _WAV_SLACK_BYTES:
+            if known and promised > size - start + _SLACK_BYTES:
                 raise AudioError(
                     f"{name} promises {promised} bytes of sound in its header and holds {size - start}; copy it again."
                 )

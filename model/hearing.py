@@ -54,12 +54,14 @@ class Hearing:
       windows: How it is cut.
 
     Attributes:
+      name: Of the recording.
       heard_seconds: How much of it is done.
       total_seconds: How long it is; None while that is not known.
     """
 
     def __init__(self, recording: Recording, release: OnnxRelease, vocabulary: Vocabulary, windows: Windows) -> None:
         self._recording, self._release, self._vocabulary, self._windows = recording, release, vocabulary, windows
+        self.name = recording.name
         self._joiner = FrameJoiner(vocabulary)
         self._parts: collections.deque[Part] = collections.deque()
         self._is_read = False
@@ -134,7 +136,7 @@ class Hearing:
             return loudness, self._recording.blocks()
         if loudness.samples < self._windows.min_samples:
             raise DataError(
-                f"{self._recording.name} must hold at least {self._windows.min_samples} samples at {SAMPLE_RATE_HZ} Hz"
+                f"{self.name} must hold at least {self._windows.min_samples} samples at {SAMPLE_RATE_HZ} Hz"
                 f" ({1000 * self._windows.min_samples / SAMPLE_RATE_HZ:g} ms), and holds {loudness.samples}; is it cut"
                 " off?"
             )
@@ -148,7 +150,7 @@ class Hearing:
             samples += len(block)
             yield block
         if loudness is not None and samples != loudness.samples:
-            raise AudioError(f"{self._recording.name} was changed while it was read; transcribe it again.")
+            raise AudioError(f"{self.name} was changed while it was read; transcribe it again.")
         self.total_seconds = samples / SAMPLE_RATE_HZ
 
     def _input_values(self, window: Window, loudness: Loudness | None) -> np.ndarray[Any, Any]:

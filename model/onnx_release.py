@@ -12,7 +12,7 @@ import numpy as np
 from model.audio import SAMPLE_RATE_HZ, normalise
 from model.config import Wav2Vec2Config
 from model.errors import ReleaseError, UsageError
-from model.export.release import ONNX, RELEASE_FILE, check_files, read_release
+from model.export.release import ONNX, RELEASE_FILE, Release, check_files, read_release
 from model.runtimes import choose_runtime, open_model
 from model.runtimes.choice import MODEL_FILE
 
@@ -24,7 +24,8 @@ class OnnxRelease:
     """A model that takes a waveform and gives a vector for each frame.
 
     Args:
-      model_dir: A published ONNX version, or the folder of versions, of which the latest is taken.
+      model_dir: A published ONNX version; the folder of versions, or of formats with versions, of which the latest is
+        taken; or a release, of which the ONNX folder is taken.
       output: The name of what it gives: `logits`, or `last_hidden_state` of a backbone.
       files: Which files must be there, besides those that every version has.
       check_hashes: Whether every file is hashed and compared with RELEASE.json; sizes are compared in any case.
@@ -100,32 +101,48 @@ def _version_directory(directory: Path) -> Path:
             f"--model must be the directory of a published ONNX version, and {directory} is"
             f" {'no directory' if directory.exists() else 'not there'}; `w2v2 run` publishes one."
         )
-    pointer = directory / _LATEST_FILE
-    if (directory / MODEL_FILE).exists() or not pointer.is_file():
+    if (directory / MODEL_FILE).exists():
         return directory
-    version = pointer.read_text(encoding="utf-8").strip()
-    if not version.isdecimal() or not (directory / version).is_dir():
-        raise ReleaseError(
-            f"{pointer} must name a version that lies beside it, not {version!r}; copy {directory} again."
-        )
-    return directory / version
+    for folder in (directory, directory / ONNX):
+        pointer = folder / _LATEST_FILE
+        if pointer.is_file():
+            version = pointer.read_text(encoding="utf-8").strip()
+            if not version.isdecimal() or not (folder / version).is_dir():
+                raise ReleaseError(
+                    f"{pointer} must name a version that lies beside it, not {version!r}; copy {folder} again."
+                )
+            return folder / version
+    is_release = (directory / RELEASE_FILE).is_file() and (directory / ONNX).is_dir()
+    return directory / ONNX if is_release and read_release(directory).format is None else directory
 
 
 def _check_is_whole(directory: Path, files: tuple[str, ...], check_hashes: bool) -> None:
-    if (directory / RELEASE_FILE).exists():
-        release = read_release(directory)
+    release = _description_of(directory)
+    if release is not None:
         if release.format not in (None, ONNX):
             raise ReleaseError(
                 f"--model must be a published ONNX version, and {directory} holds a {release.format}; take its"
                 " neighbour in the folder onnx."
             )
-        if release.format == ONNX:
-            check_files(directory, release, ONNX, hashes=check_hashes)
+        check_files(directory, release, ONNX, hashes=check_hashes)
+    elif not (directory / MODEL_FILE).exists():
+        raise UsageError(
+            f"--model must be the directory of a published ONNX version, and {directory} holds no {MODEL_FILE}; copy it"
+            " again, or make one of a model with w2v2 export."
+        )
     for name in files:
         if not (directory / name).is_file():
             raise ReleaseError(
                 f"The directory of a published ONNX version must hold {name}, and {directory} does not; copy it again."
             )
+
+
+def _description_of(directory: Path) -> Release | None:
+    """Returns what says which files a version has, or the release whose ONNX folder it is; None where nothing does."""
+    if (directory / RELEASE_FILE).exists() and (release := read_release(directory)).format is not None:
+        return release
+    whole = directory.parent
+    return read_release(whole) if directory.name == ONNX and (whole / RELEASE_FILE).exists() else None
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from model.audio import SAMPLE_RATE_HZ, to_float
+from model.audio import SAMPLE_RATE_HZ, check_rate, to_float
 from model.containers import AudioError
 from model.waveforms import iter_waveform, resampled
 
@@ -27,7 +27,8 @@ class Recording:
       name: What messages call it.
 
     Raises:
-      AudioError: the waveform is empty, has another shape, or holds numbers that are none.
+      AudioError: the waveform is empty, has another shape, holds numbers that are none, or has a rate below 4 kHz or
+        above 384 kHz.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Recording:
     ) -> None:
         if isinstance(source, np.ndarray):
             self.name = name or "The waveform"
+            check_rate(self.name, sample_rate_hz)
             self._source: str | np.ndarray[Any, Any] = resampled(_checked(source, self.name), sample_rate_hz)
         else:
             self.name = name or os.fspath(source)
@@ -57,7 +59,9 @@ class Recording:
 
 
 def _checked(waveform: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
-    if waveform.ndim != 1 or not len(waveform):
+    if not waveform.size:
+        raise AudioError(f"{name} must hold sound, and holds no sample.")
+    if waveform.ndim != 1:
         raise AudioError(
             f"{name} must have the shape [samples], of one channel, and has {list(waveform.shape)}; mix its channels."
         )

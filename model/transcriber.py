@@ -27,7 +27,7 @@ _DEFAULT_BATCH_SIZE = 8
 _DEFAULT_BATCH_SECONDS = 10.0
 
 Source = str | os.PathLike[str] | np.ndarray[Any, Any] | Recording
-Progress = Callable[[float, float | None], None]
+Progress = Callable[[str, float, float | None], None]
 
 
 class Transcriber:
@@ -44,7 +44,8 @@ class Transcriber:
       >>> transcription.text, transcription.words[0].start_seconds
 
     Args:
-      model_dir: A published ONNX version, or the folder of versions, of which the latest is taken.
+      model_dir: A published ONNX version; the folder of versions, or of formats with versions, of which the latest is
+        taken; or a release, of which the ONNX folder is taken.
       check_hashes: Whether every file is hashed and compared with RELEASE.json; sizes are compared in any case.
       num_threads: None lets the runtime choose.
       runtime: `auto`, `onnxruntime` or `openvino`.
@@ -110,8 +111,8 @@ class Transcriber:
 
         Args:
           sources: As `transcribe` takes them, waveforms at 16 kHz.
-          progress: Is told how many seconds of the recording that is under way are heard, and how many it has, if that
-            is known.
+          progress: Is told the name of a recording, how many of its seconds are heard, and how many it has, if that is
+            known.
 
         Yields:
           For each source, in their order, its transcription, or why there is none: one that cannot be read does not
@@ -170,7 +171,8 @@ class Transcriber:
         for part, logits in zip(batch, scored, strict=True):
             part.hearing.take(part, logits, seconds)
         if progress is not None:
-            progress(batch[-1].hearing.heard_seconds, batch[-1].hearing.total_seconds)
+            latest = batch[-1].hearing
+            progress(latest.name, latest.heard_seconds, latest.total_seconds)
         batch.clear()
 
 

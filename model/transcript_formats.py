@@ -16,7 +16,12 @@ SUFFIX_BY_FORMAT = {"text": ".txt", "json": ".json", "srt": ".srt", "vtt": ".vtt
 
 def document_of(transcription: Transcription) -> dict[str, Any]:
     """Returns a transcription as JSON has it: text, words with times in seconds, duration, and how long it took."""
-    return dataclasses.asdict(transcription) | {"words": [dataclasses.asdict(word) for word in transcription.words]}
+    return {
+        "text": transcription.text,
+        "duration_seconds": round(transcription.duration_seconds, 3),
+        "seconds": round(transcription.seconds, 3),
+        "words": [dataclasses.asdict(word) for word in transcription.words],
+    }
 
 
 def content_of(transcription: Transcription, format_: TranscriptFormat, about: dict[str, Any] | None = None) -> str:

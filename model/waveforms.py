@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from model.audio import (
-    MAX_RATE_HZ,
-    MIN_RATE_HZ,
     MP3_SLACK_FRAMES,
     SAMPLE_RATE_HZ,
     UNKNOWN_FRAMES,
+    check_rate,
     mono_of,
 )
 from model.containers import AudioError, check_whole
@@ -22,7 +21,7 @@ from model.sound_opening import decoding, handle_of, open_sound
 # The values of a block as it is decoded, over all channels: 16 s of one channel at 16 kHz.
 _BLOCK_VALUES = 1 << 18
 # What says of itself how long it is, where libsndfile would read what is there.
-_TELLING_FORMATS = ("WAV", "WAVEX", "OGG")
+_TELLING_FORMATS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "OGG")
 
 
 def iter_waveform(path: str | os.PathLike[str], name: str = "") -> Iterator[np.ndarray[Any, Any]]:
@@ -45,11 +44,7 @@ def iter_waveform(path: str | os.PathLike[str], name: str = "") -> Iterator[np.n
     with open_sound(path, name) as stream:
         with decoding(name), soundfile.SoundFile(handle_of(stream), closefd=False) as file:
             kind, frames, rate_hz = file.format, file.frames, file.samplerate
-            if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
-                raise AudioError(
-                    f"{name} must have a rate of {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, and has {rate_hz} Hz; record it"
-                    " again, or mend its header."
-                )
+            check_rate(name, rate_hz)
             read = 0
             for waveform, count in _blocks_at_model_rate(file, name):
                 read += count

@@ -11,7 +11,8 @@ from rich.text import Text
 from beam_jobs.evaluation.evaluate import Evaluated
 from beam_jobs.evaluation.tables import SplitTable, TableRow
 from model.durations import format_seconds
-from pipeline.score_words import between, percent, plain_table, printable_text, signed_points
+from pipeline.printable import printable_text
+from pipeline.score_words import between, percent, plain_table, signed_points
 
 
 def show_evaluation(console: Console, evaluated: Evaluated) -> None:

@@ -14,8 +14,9 @@ from components.evaluation.files import REPORT_FILE
 from components.evaluation.gate import Decision
 from model.metrics import Comparison, Frequent, MatchedPairs, SliceScore, SystemScore
 from pipeline.gate_display import checks_table
+from pipeline.printable import printable_text
 from pipeline.score_files import ScoredFiles
-from pipeline.score_words import between, percent, plain_table, points, printable_text, signed_points
+from pipeline.score_words import between, percent, plain_table, points, signed_points
 
 _SHOWN_FREQUENT = 10
 _SHOWN_SPEAKERS = 5

@@ -28,11 +28,6 @@ def between(interval: Interval) -> str:
     return f"{percent(interval.low)} to {percent(interval.high)}"
 
 
-def printable_text(text: str) -> str:
-    """Returns text of data without what a terminal would obey."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-
-
 def plain_table(first: str, *others: str) -> Table:
     """Returns a table without lines: names at the left, numbers of several columns at the right."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import os
@@ -10,10 +11,10 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from model.errors import DataError, UsageError
 from model.storage import disk_full_is_said
+from pipeline.printable import printable_text
 
 STANDARD_INPUT = "-"
 # What is taken from a folder; a file that is named is read whatever it is called. libsndfile does not know AAC and WMA:
@@ -71,11 +72,11 @@ class Found:
 
     Attributes:
       entries: The recordings, and the places that hold none, in their order.
-      folders: How many sound files each folder holds, in the order in which they were named.
+      folders: The name of each folder, and how many sound files it holds, in the order in which they were named.
     """
 
     entries: tuple[SoundFile | NoSound, ...]
-    folders: tuple[tuple[Path, int], ...]
+    folders: tuple[tuple[str, int], ...]
 
     @property
     def sounds(self) -> list[SoundFile]:
@@ -96,7 +97,7 @@ def find_sound_files(named: Iterable[Path], standard_input: Path | None = None) 
       UsageError: standard input is named twice.
     """
     entries: list[SoundFile | NoSound] = []
-    folders: list[tuple[Path, int]] = []
+    folders: list[tuple[str, int]] = []
     places = list(named)
     if places.count(Path(STANDARD_INPUT)) > 1:
         raise UsageError("Standard input (-) can be transcribed once, and is named twice; name it once.")
@@ -104,14 +105,18 @@ def find_sound_files(named: Iterable[Path], standard_input: Path | None = None) 
         if str(place) == STANDARD_INPUT and standard_input is not None:
             entries.append(SoundFile(STANDARD_INPUT, standard_input, Path("stdin")))
         elif place.is_dir():
-            found = list(_below(place))
-            folders.append((place, len(found)))
-            entries += [SoundFile(str(path), path, path.relative_to(place)) for path in found]
-            if not found:
-                reason = f"A folder must hold files that end in {', '.join(SUFFIXES)}, and {place} holds none."
-                entries.append(NoSound(str(place), DataError(reason)))
+            unread: list[OSError] = []
+            found = list(_below(place, unread))
+            folders.append((_shown(place), len(found)))
+            entries += [SoundFile(_shown(path), path, path.relative_to(place)) for path in found]
+            for error in unread:
+                name = _shown(error.filename)
+                entries.append(NoSound(name, DataError(f"{name} must be a folder that can be read: {error.strerror}.")))
+            if not found and not unread:
+                reason = f"A folder must hold files that end in {', '.join(SUFFIXES)}, and {_shown(place)} holds none."
+                entries.append(NoSound(_shown(place), DataError(reason)))
         else:
-            entries.append(SoundFile(str(place), place, Path(place.name)))
+            entries.append(SoundFile(_shown(place), place, Path(place.name)))
     return Found(tuple(entries), tuple(folders))
 
 
@@ -125,50 +130,61 @@ def output_files(sounds: Iterable[SoundFile], output_dir: Path, suffix: str) -> 
     """
     recordings = list(sounds)
     short = [sound.relative.with_suffix(suffix) for sound in recordings]
+    times = collections.Counter(short)
     files: dict[SoundFile, Path] = {}
-    for sound, place in zip(recordings, short, strict=True):
-        relative = place if short.count(place) == 1 else sound.relative.with_name(sound.relative.name + suffix)
-        files[sound] = output_dir / relative
     by_place: dict[Path, SoundFile] = {}
-    for sound, file in files.items():
+    for sound, place in zip(recordings, short, strict=True):
+        relative = place if times[place] == 1 else sound.relative.with_name(sound.relative.name + suffix)
+        files[sound] = file = output_dir / relative
         other = by_place.setdefault(file, sound)
-        if other is not sound or recordings.count(sound) > 1:
+        if other is not sound:
             raise UsageError(
                 f"Each recording must have a file of its own below --output, and {other.name} and {sound.name} would"
-                f" both be {file}; name the folder that holds both, or transcribe them one after another."
+                f" both be {_shown(file)}; name the folder that holds both, or transcribe them one after another."
             )
     return files
 
 
 @contextlib.contextmanager
-def standard_input_file(stream: BinaryIO | None = None) -> Iterator[Path]:
-    """Keeps what comes in on standard input in a temporary file: sound is read twice, and most formats from both ends.
-
-    Args:
-      stream: In place of standard input.
+def standard_input_file() -> Iterator[Path]:
+    """Gives a temporary file for standard input: sound is read twice, and most formats from both ends.
 
     Raises:
-      UsageError: standard input is a terminal.
-      DataError: nothing comes in.
-      DiskFullError: there is no room for it.
+      UsageError: standard input is a terminal, or closed.
     """
-    source = stream if stream is not None else sys.stdin.buffer
-    if source.isatty():
-        raise UsageError("Standard input must be sound, and is a terminal; pipe a file into it, as in: … | w2v2 … -")
+    # Python has none where the shell has closed it.
+    if sys.stdin is None or sys.stdin.isatty():
+        what = "closed" if sys.stdin is None else "a terminal"
+        raise UsageError(f"Standard input must be sound, and is {what}; pipe a file into it, as in: … | w2v2 … -")
     descriptor, name = tempfile.mkstemp(prefix="w2v2-", suffix=".sound")
+    os.close(descriptor)
     try:
-        with disk_full_is_said(name), open(descriptor, "wb") as file:
-            shutil.copyfileobj(source, file, _COPY_BYTES)
-            size = file.tell()
-        if not size:
-            raise DataError("Standard input must hold sound, and is empty; pipe WAV, FLAC, OGG or MP3 into it.")
         yield Path(name)
     finally:
         Path(name).unlink(missing_ok=True)
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    for root, names, files in os.walk(folder):
+def keep_standard_input(path: Path) -> None:
+    """Writes what comes in on standard input to a file; what comes out of another program may take its time.
+
+    Raises:
+      DataError: nothing comes in.
+      DiskFullError: there is no room for it.
+    """
+    with disk_full_is_said(path), open(path, "wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file, _COPY_BYTES)
+        size = file.tell()
+    if not size:
+        raise DataError("Standard input must hold sound, and is empty; pipe WAV, FLAC, OGG or MP3 into it.")
+
+
+def _shown(path: str | os.PathLike[str]) -> str:
+    return printable_text(os.fspath(path))
+
+
+def _below(folder: Path, unread: list[OSError]) -> Iterator[Path]:
+    """Yields the files of sound below a folder, and lists what was said of folders that cannot be read."""
+    for root, names, files in os.walk(folder, onerror=unread.append):
         names[:] = sorted(name for name in names if not name.startswith("."))
         for name in sorted(files):
             if not name.startswith(".") and name.lower().endswith(SUFFIXES):

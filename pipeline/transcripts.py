@@ -12,6 +12,7 @@ from model.recording import Recording
 from model.storage import replacing
 from model.transcript_formats import FORMATS, SUFFIX_BY_FORMAT, TranscriptFormat, content_of
 from model.transcription import Transcription
+from pipeline.printable import printable_text
 from pipeline.sound_files import STANDARD_INPUT, Found, NoSound, SoundFile, output_files
 from pipeline.transcribe_progress import TranscribeProgress
 
@@ -77,7 +78,7 @@ class Transcripts:
         if self.files is None and self.format_ != "text":
             return content_of(transcription, self.format_)
         file = self.files[entry] if self.files is not None and isinstance(entry, SoundFile) else None
-        shown = transcription.text if file is None else str(file)
+        shown = transcription.text if file is None else printable_text(str(file))
         return f"{entry.name}\t{shown}\n" if self.is_named else f"{shown}\n"
 
 
@@ -97,18 +98,15 @@ def outcomes(
     sounds = found.sounds
     progress = None if is_quiet else TranscribeProgress(len(sounds))
 
-    def recordings() -> Iterator[Recording]:
-        for sound in sounds:
-            if progress is not None:
-                progress.begin(sound.name)
-            yield Recording(sound.path, name="Standard input" if sound.name == STANDARD_INPUT else sound.name)
-
-    heard = transcriber.transcribe_each(recordings(), None if progress is None else progress.hear)
+    recordings = (
+        Recording(sound.path, name="Standard input" if sound.name == STANDARD_INPUT else sound.name) for sound in sounds
+    )
+    heard = transcriber.transcribe_each(recordings, None if progress is None else progress.hear)
     try:
         for entry in found.entries:
             outcome = entry.error if isinstance(entry, NoSound) else next(heard)
             if progress is not None and isinstance(entry, SoundFile):
-                progress.ended()
+                progress.ended(outcome.duration_seconds if isinstance(outcome, Transcription) else 0.0)
             yield entry, outcome
     finally:
         if progress is not None:

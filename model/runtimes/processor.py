@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 _CPUINFO = Path("/proc/cpuinfo")
-# Intel and AMD; on ARM the flag is `bf16` alone.
-_BFLOAT16_FLAGS = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
+# Intel and AMD. What OpenVINO does with bfloat16 on ARM was not tried.
+_BFLOAT16_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
 
 
 @functools.cache

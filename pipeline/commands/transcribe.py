@@ -27,7 +27,8 @@ def transcribe(
         ),
     ],
     model: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A released ONNX folder; default: the newest in the workspace.")
+        Path | None,
+        typer.Option(metavar="DIR", help="A release or its ONNX folder; default: the newest of the workspace."),
     ] = None,
     format_: Annotated[
         str, typer.Option("--format", metavar="NAME", help="text, json (words with times), srt or vtt (subtitles).")
@@ -52,15 +53,15 @@ def transcribe(
     """Write down what is said in recordings of any length, with a released model."""
     from model.transcriber import Transcriber
     from pipeline.releases import newest_onnx_release
-    from pipeline.sound_files import STANDARD_INPUT, find_sound_files, standard_input_file
+    from pipeline.sound_files import STANDARD_INPUT, find_sound_files, keep_standard_input, standard_input_file
     from pipeline.transcripts import Transcripts
 
     if as_json and output is None and format_ in ("srt", "vtt"):
         raise UsageError(f"--json prints one JSON document, and --format {format_} asks for another; leave one out.")
     as_json = as_json or (format_ == "json" and output is None)
     with contextlib.ExitStack() as stack:
-        is_piped = Path(STANDARD_INPUT) in audio
-        found = find_sound_files(audio, stack.enter_context(standard_input_file()) if is_piped else None)
+        piped = stack.enter_context(standard_input_file()) if Path(STANDARD_INPUT) in audio else None
+        found = find_sound_files(audio, piped)
         transcripts = Transcripts.planned(found, format_, output)
         transcriber = Transcriber(
             newest_onnx_release(workspace_at(workspace)) if model is None else model,
@@ -69,6 +70,8 @@ def transcribe(
             precision=precision,
             batch_size=batch_size,
         )
+        if piped is not None:
+            keep_standard_input(piped)
         if not as_json:
             for folder, count in found.folders:
                 sys.stderr.write(f"{folder} holds {count:,} sound file{'' if count == 1 else 's'}.\n")
@@ -79,6 +82,7 @@ def transcribe(
 def _transcribe_all(transcriber: Transcriber, found: Found, transcripts: Transcripts, as_json: bool) -> int:
     """Transcribes all, prints or writes each as soon as it is done, and returns the exit code."""
     from model.transcript_formats import document_of
+    from pipeline.printable import printable_text
     from pipeline.transcripts import outcomes
 
     choice = transcriber.choice
@@ -95,7 +99,7 @@ def _transcribe_all(transcriber: Transcriber, found: Found, transcripts: Transcr
             continue
         result = {"audio": entry.name, **document_of(outcome)}
         if (file := transcripts.write(entry, outcome, about)) is not None:
-            result["file"] = str(file)
+            result["file"] = printable_text(str(file))
         results.append(result)
         if not as_json:
             sys.stdout.write(transcripts.printed(entry, outcome))

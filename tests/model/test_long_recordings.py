@@ -9,6 +9,7 @@ import soundfile
 
 from model import Transcriber
 from model.errors import DataError
+from model.recording import Recording
 from model.transcription import Transcription
 from model.windows import Windows
 from model.word_times import best_tokens, words_of
@@ -53,10 +54,21 @@ def test_a_pause_is_not_made_as_loud_as_speech(transcriber):
     assert "FAINT" in transcriber.transcribe(faint).text, "alone they are the recording"
 
 
-def test_without_normalisation_a_recording_is_read_once(tmp_path, monkeypatch):
-    transcriber = Transcriber(write_tone_release(tmp_path / "onnx", do_normalise=False))
-    waveform, text = long_speech(70, 1)
+@pytest.mark.parametrize(("do_normalise", "times"), [(True, 2.0), (False, 1.2)])
+def test_only_for_its_loudness_a_recording_is_read_twice(tmp_path, monkeypatch, do_normalise, times):
+    transcriber = Transcriber(write_tone_release(tmp_path / "onnx", do_normalise=do_normalise))
+    waveform, text = long_speech(200, 1)
+    read = []
+    blocks = Recording.blocks
+
+    def counted(self):
+        for block in blocks(self):
+            read.append(len(block))
+            yield block
+
+    monkeypatch.setattr(Recording, "blocks", counted)
     assert transcriber.transcribe(4 * waveform).text == text
+    assert 1.0 <= sum(read) / len(waveform) <= times
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
@@ -85,7 +97,9 @@ def test_several_in_their_order_and_the_bad_ones_where_they_are(transcriber, tmp
 def test_progress_is_told_in_seconds(release):
     waveform, _ = long_speech(60, 2)
     told = []
-    list(Transcriber(release).transcribe_each([waveform], lambda done, total: told.append((done, total))))
+    list(Transcriber(release).transcribe_each([waveform], lambda *progress: told.append(progress)))
+    assert {name for name, _, _ in told} == {"The waveform"}
+    told = [(done, total) for _, done, total in told]
     assert told[0][0] == pytest.approx(30.0, abs=0.1)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert told[-1][0] == pytest.approx(len(waveform) / 16_000, abs=0.03)

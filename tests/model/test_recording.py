@@ -34,7 +34,7 @@ def test_int16_and_another_rate():
     ("waveform", "message"),
     [
         (np.zeros((2, 9), np.float32), r"The waveform must have the shape \[samples\].*has \[2, 9\]; mix its channels"),
-        (np.zeros(0, np.float32), r"has \[0\]"),
+        (np.zeros(0, np.float32), "The waveform must hold sound, and holds no sample."),
         (np.zeros(9, np.int32), "must hold float32 with full scale 1, or int16, and holds int32; convert it first"),
         (np.array([0.0, np.inf]), "must hold numbers only, and holds NaN or infinity"),
     ],
@@ -42,3 +42,9 @@ def test_int16_and_another_rate():
 def test_what_is_no_waveform_is_refused(waveform, message):
     with pytest.raises(AudioError, match=message):
         Recording(waveform)
+
+
+@pytest.mark.parametrize("rate_hz", [0, -16_000, 3_999, 384_001])
+def test_a_rate_that_no_recording_has_is_refused(rate_hz):
+    with pytest.raises(AudioError, match=f"must have a rate of 4000 to 384000 Hz, and has {rate_hz} Hz; record it"):
+        Recording(np.zeros(800, np.float32), sample_rate_hz=rate_hz)

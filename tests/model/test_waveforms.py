@@ -125,6 +125,32 @@ def test_what_is_no_whole_sound_is_refused(tmp_path, content, message):
         read(path)
 
 
+@pytest.mark.parametrize("kind", ["AIFF", "AU", "W64", "RF64", "FLAC", "MP3", "CAF"])
+def test_what_is_cut_off_is_refused_in_every_format(tmp_path, kind):
+    path = written(tmp_path / "a", noise(3), format=kind)
+    assert len(read(path)) > 40_000
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+    with pytest.raises(AudioError, match=r"promises \d+ .* in its header and h(as|olds) |can be decoded"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "unknown"),
+    [
+        ("AIFF", 4, b"\x7f\0\0\x2e"),
+        ("AU", 8, b"\xff" * 4),
+        ("W64", 16, b"\xff" * 8),
+        ("RF64", 20, b"\xff" * 8),
+    ],
+)
+def test_a_length_that_was_not_known_when_it_was_written_promises_nothing(tmp_path, kind, place, unknown):
+    path = written(tmp_path / "a", noise(2), format=kind)
+    content = bytearray(path.read_bytes())
+    content[place : place + len(unknown)] = unknown
+    path.write_bytes(content)
+    assert len(read(path)) == 32_000
+
+
 def test_a_wav_that_was_written_into_a_pipe_is_read_to_its_end(tmp_path):
     content = bytearray(wav(noise(2)))
     content[4:8] = content[40:44] = b"\xff\xff\xff\xff"

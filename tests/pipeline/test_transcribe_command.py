@@ -73,6 +73,31 @@ def test_a_bad_sound_does_not_keep_the_others_back(call, sounds, release):
     assert "nowhere.wav must be a file that can be read: No such file or directory." in told
 
 
+def test_a_name_that_is_no_utf8_is_shown_and_written(call, sounds, tmp_path):
+    (sounds / "b" / "dog.flac").rename(os.fsdecode(os.fsencode(sounds / "b") + b"/\xff\tdog.flac"))
+    assert call(sounds / "b")[:2] == (0, f"{sounds}/b/\ufffd\ufffddog.flac\tA DOG\n")
+    code, out, _ = call(sounds / "b", "--format", "json", "--json", "--output", tmp_path / "texts")
+    (told,) = json.loads(out)["transcriptions"]
+    assert (code, told["audio"], told["text"]) == (0, f"{sounds}/b/\ufffd\ufffddog.flac", "A DOG")
+    (written,) = (tmp_path / "texts").iterdir()
+    assert os.fsencode(written.name) == b"\xff\tdog.json"
+    assert json.loads(written.read_text())["text"] == "A DOG"
+
+
+def test_a_folder_that_cannot_be_read_is_named(call, sounds, monkeypatch):
+    scandir = os.scandir
+
+    def refusing(path):
+        if os.fspath(path) == str(sounds / "b"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    code, out, err = call(sounds)
+    assert (code, out) == (3, f"{sounds}/a.ogg\t\n{sounds}/cat.WAV\tTHE CAT\n")
+    assert f"{sounds}/b must be a folder that can be read: Permission denied." in " ".join(err.split())
+
+
 def test_sound_of_a_kind_that_cannot_be_read_is_named_and_not_passed_over(call, sounds):
     (sounds / "b" / "talk.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(100))
     code, out, err = call(sounds / "b")
@@ -161,6 +186,35 @@ def test_standard_input_is_heard(call, monkeypatch, options):
     soundfile.write(buffer, long_speech(40, 5)[0], 16_000, **options)
     monkeypatch.setattr("sys.stdin", standard_input(buffer.getvalue()))
     assert call("-")[:2] == (0, long_speech(40, 5)[1] + "\n")
+
+
+@pytest.mark.parametrize("what", ["a terminal", "closed"])
+def test_standard_input_that_cannot_be_piped(call, monkeypatch, what):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal() if what == "a terminal" else None)
+    code, out, err = call("-")
+    assert (code, out) == (2, "")
+    assert f"Standard input must be sound, and is {what}; pipe a file into it" in " ".join(err.split())
+
+
+def test_standard_input_is_not_waited_for_where_there_is_no_model(tmp_path, capsys, monkeypatch):
+    class Slow(io.RawIOBase):
+        def readable(self):
+            return True
+
+        def readinto(self, buffer):
+            raise AssertionError("nobody asks for it")
+
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(Slow())))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["transcribe", "-", "--workspace", str(tmp_path / "w")])
+    assert ended.value.code == 2
+    assert "No model has been released in" in " ".join(capsys.readouterr().err.split())
+    assert list(tmp_path.glob("w2v2-*")) == [], "no temporary file is left"
 
 
 @pytest.mark.parametrize(
