@@ -13,7 +13,7 @@ from model.audio import SAMPLE_RATE_HZ, normalise
 from model.config import Wav2Vec2Config
 from model.errors import ReleaseError, UsageError
 from model.export.release import ONNX, RELEASE_FILE, Release, check_files, read_release
-from model.runtimes import choose_runtime, open_model
+from model.runtimes import open_fastest
 from model.runtimes.choice import MODEL_FILE
 
 _FILES = ("config.json", "preprocessor_config.json", MODEL_FILE)
@@ -67,8 +67,7 @@ class OnnxRelease:
         self.do_normalise = bool(preprocessor.get("do_normalize", True))
         self.config = Wav2Vec2Config.from_file(self.directory / "config.json")
         self.min_samples = self.config.min_samples
-        self.choice = choose_runtime(self.directory, runtime, precision)
-        self._model = open_model(self.directory, self.choice, output, num_threads)
+        self.choice, self._model = open_fastest(self.directory, output, num_threads, runtime, precision)
         self.width = self._model.width
 
     def run(self, waveform: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -1,7 +1,7 @@
 """The programs that run an ONNX file: onnxruntime, which is always there, and OpenVINO, which is an extra."""
 
 from model.runtimes.choice import PRECISIONS, RUNTIMES, Precision, Runtime, RuntimeChoice, choose_runtime
-from model.runtimes.opening import Scorer, open_model
+from model.runtimes.opening import Scorer, open_fastest, open_model
 
 __all__ = [
     "PRECISIONS",
@@ -11,5 +11,6 @@ __all__ = [
     "RuntimeChoice",
     "Scorer",
     "choose_runtime",
+    "open_fastest",
     "open_model",
 ]

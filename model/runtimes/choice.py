@@ -48,7 +48,8 @@ def choose_runtime(directory: Path, runtime: str = "auto", precision: str = "aut
     """Returns the fastest that is installed and fits, of those that are asked for.
 
     That is OpenVINO in bfloat16, where it is installed, the processor multiplies bfloat16 and the model is not small;
-    else onnxruntime with the int8 file, where the release has one; else onnxruntime in float32.
+    else onnxruntime with the int8 file, where the release has one (`open_fastest` passes over one that nobody has
+    measured); else onnxruntime in float32.
 
     Args:
       directory: Of the ONNX version.

@@ -26,6 +26,7 @@ class OnnxruntimeModel:
 
     Attributes:
       width: The size of what it gives for a frame.
+      metadata: What the file says of itself.
 
     Raises:
       ReleaseError: the file is no whole ONNX model, or has another input or output.
@@ -61,6 +62,7 @@ class OnnxruntimeModel:
         check_signature(path, [value.name for value in inputs], [value.name for value in outputs], output)
         self._output = output
         self.width = outputs[0].shape[-1]
+        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         # What one length needed would stay beside what the next, longer one needs.
         self._run_options = onnxruntime.RunOptions()
         self._run_options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")

@@ -1,15 +1,17 @@
 """A release in every runtime: the same logits, and a sentence for what is no model."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from model import load_model
 from model.checkpoint import convert_checkpoint
 from model.errors import ReleaseError
 from model.export.onnx_model import export_onnx
-from model.runtimes import RuntimeChoice, open_model
+from model.runtimes import RuntimeChoice, open_fastest, open_model
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "wav2vec2"
 ONNXRUNTIME = RuntimeChoice()
@@ -52,6 +54,24 @@ def test_bfloat16_is_near(exported, values):
     expected = loaded.model(values)[0].numpy()
     given = open_model(directory, BFLOAT16, "logits").run(values)
     assert np.corrcoef(given.ravel(), expected.ravel())[0, 1] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("precision", "utterances", "expected"),
+    [("auto", "12", "int8"), ("auto", "0", "float32"), ("auto", None, "float32"), ("int8", "0", "int8")],
+)
+def test_int8_that_nobody_has_measured_must_be_asked_for(exported, tmp_path, values, precision, utterances, expected):
+    loaded, directory = exported
+    shutil.copytree(directory, tmp_path / "onnx")
+    path = tmp_path / "onnx" / "onnx" / "model_quantized.onnx"
+    file = onnx.load(path)
+    metadata = {one.key: one.value for one in file.metadata_props if one.key != "int8_utterances"}
+    onnx.helper.set_model_props(file, metadata if utterances is None else {**metadata, "int8_utterances": utterances})
+    onnx.save(file, path)
+    choice, model = open_fastest(tmp_path / "onnx", "logits", 2, "onnxruntime", precision)
+    assert (choice.runtime, choice.precision) == ("onnxruntime", expected)
+    difference = np.abs(model.run(values) - loaded.model(values)[0].numpy()).max()
+    assert (difference > 1e-4) == (expected == "int8")
 
 
 @pytest.mark.parametrize("choice", [ONNXRUNTIME, FLOAT32])
