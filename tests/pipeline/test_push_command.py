@@ -305,7 +305,8 @@ def test_a_release_is_exported_and_pushed(call, tmp_path, model_directory):
     code, out, err = call("export", model_directory, "out", "--format", "onnx", "--name", "mine", "--license", "mit")
     assert (code, err) == (0, "")
     size_mb = sum(read_release(tmp_path / "here" / "out").sizes_bytes.values()) / 1e6
-    assert out == (
+    # On a slow machine, lines of its progress stand before.
+    assert "".join(line for line in out.splitlines(keepends=True) if not line.startswith("    Export: ")) == (
         f"Exported {model_directory} to {tmp_path}/here/out: onnx, {size_mb:.1f} MB. On 3 test sounds each gives what"
         " the model gives. It was not evaluated, and README.md says so.\n"
         "onnx/model_quantized.onnx: All 11 parts are in int8; what that changes was not measured, as no speech was"
