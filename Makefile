@@ -28,13 +28,13 @@ WITH_PYENV = if command -v pyenv >/dev/null && version=$$(pyenv latest $(1) 2>/d
 # Of two calls at once, the second waits, and then finds the work done.
 ONE_AT_A_TIME = exec 9<Makefile; flock 9; if [ -e $(1) ]; then exit 0; fi
 
-.PHONY: help setup run test e2e lint reference loaders parity bench docs lock clean
+.PHONY: help setup run test e2e lint images-check reference loaders parity bench docs lock clean
 
 help: ## Lists the targets.
 	@echo "make TARGET [ARGS=\"options that are passed on\"]"
 	echo
-	sed -nE 's/^([a-z0-9]+):[^#]*## (.*)$$/\1\t\2/p' Makefile | while IFS=$$'\t' read -r target text; do
-	  printf '  %-10s %s\n' "$$target" "$$text"
+	sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)$$/\1\t\2/p' Makefile | while IFS=$$'\t' read -r target text; do
+	  printf '  %-12s %s\n' "$$target" "$$text"
 	done
 
 setup: $(STAMP) ## Makes .venv with Python 3.10 and all that requirements.lock names (about 4 GB, a few minutes).
@@ -48,11 +48,15 @@ test: $(STAMP) ## Runs the tests, but for the long end-to-end ones, two files at
 e2e: $(STAMP) $(LOADERS) ## Runs the long end-to-end tests; ARGS="--node=PATH" with those of JavaScript.
 	@.venv/bin/pytest -m e2e --timeout 2700 $(ARGS)
 
-lint: $(STAMP) ## Checks style, format, types and the direction of imports.
+lint: $(STAMP) ## Checks style, format, types, the direction of imports, and the Dockerfile.
 	@.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 .venv/bin/pyright
 	.venv/bin/lint-imports
+	.venv/bin/hadolint images/Dockerfile
+
+images-check: $(STAMP) ## Runs the Dockerfile's steps for all images in clean Debian roots, as root, and starts the images.
+	@.venv/bin/python -m images.check $(ARGS)
 
 reference: $(REFERENCE_STAMP) ## Makes .venv-reference: Python 3.11 with PyTorch, for reference values and comparisons.
 
