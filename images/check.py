@@ -53,6 +53,8 @@ speakers = ["1 | F | train-a | 0.1 | A", "2 | M | dev-a | 0.1 | B", "3 | F | tes
 # TensorFlow Hub is overridden ([tool.uv] in pyproject.toml); the trainer's TensorFlow has another name, and its driver
 # is no package. Nothing else may be missing, nor in a version that does not fit.
 _KNOWN_CONFLICTS = "tensorflow-hub 0.16.1\\|requires tensorflow, \\|requires libtpu, \\|No broken requirements"
+_INGEST = ("-m", "beam_jobs.librispeech", "--corpus", "speech", "--output", "records")
+_EVALUATE = ("-m", "beam_jobs.evaluation", "--examples", "records", "--release", "release", "--output", "heard")
 _PROCESSES = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
 
 
@@ -65,15 +67,16 @@ class _Start:
     with_entrypoint: bool = True
 
 
+def _shell(script: str) -> _Start:
+    return _Start(["sh", "-c", script], with_entrypoint=False)
+
+
 _EVERYWHERE = (
-    _Start(["sh", "-c", "test $(id -u) = 1000 && test ! -w /usr/local && test ! -w /"], with_entrypoint=False),
-    _Start(["sh", "-c", "! command -v cc gcc c++ g++ make cmake uv"], with_entrypoint=False),
-    _Start(
-        ["sh", "-c", 'test -z "$(find /var/lib/apt/lists /var/cache/apt/archives -type f ! -name lock)"'],
-        with_entrypoint=False,
-    ),
-    _Start(["sh", "-c", "test ! -e /packages && test ! -e /build && test ! -e ~/.cache"], with_entrypoint=False),
-    _Start(["sh", "-c", f"! python -m pip check | grep -v '{_KNOWN_CONFLICTS}'"], with_entrypoint=False),
+    _shell("test $(id -u) = 1000 && test ! -w /usr/local && test ! -w /"),
+    _shell("for tool in cc c++ gcc g++ make cmake uv; do ! command -v $tool || exit 1; done"),
+    _shell('test -z "$(find /var/lib/apt/lists /var/cache/apt/archives -type f ! -name lock)"'),
+    _shell("test ! -e /packages && test ! -e /build && test ! -e ~/.cache"),
+    _shell(f'said=$(python -m pip check); test -n "$said" && ! echo "$said" | grep -v "{_KNOWN_CONFLICTS}"'),
     _Start(["w2v2", "--help"], "transcribe", with_entrypoint=False),
 )
 _STARTS = {
@@ -85,10 +88,10 @@ _STARTS = {
         _Start(["-c", f"{_WORKER}, tensorflow, onnxruntime, kenlm, pyctcdecode"]),
         _Start(["-c", _NO_TFX]),
         _Start(["python", "-c", _SPEECH], with_entrypoint=False),
+        _Start(["w2v2", "export", "tiny", "release", "--format", "saved_model"], "Exported", with_entrypoint=False),
         # Beam's own worker program, in processes of its own, as this user.
-        _Start(
-            ["-m", "beam_jobs.librispeech", "--corpus", "speech", "--output", "records", *_PROCESSES], '"written": 9'
-        ),
+        _Start([*_INGEST, *_PROCESSES], '"written": 9'),
+        _Start([*_EVALUATE, *_PROCESSES], '"utterances": 3'),
     ),
     "beam-tfx": (
         _Start(["-c", f"{_WORKER}, tfx.components.transform.executor, tfx.components.statistics_gen.executor"]),
@@ -111,7 +114,7 @@ def check(target: str, rehearsal: Rehearsal, base: Path, compressed: bool) -> di
 
     Returns:
       What was measured: seconds to build and to start everything, megabytes over the base image, and, where that is
-      asked for, megabytes of the packages as a registry keeps them.
+      asked for, megabytes of the packages as a registry keeps them, about.
 
     Raises:
       FailedError: a step or a start failed.
@@ -198,7 +201,7 @@ def _bytes_below(root: Path) -> int:
 
 def _compressed_bytes(folder: Path) -> int:
     tar = subprocess.Popen(["tar", "--create", "--directory", str(folder), "."], stdout=subprocess.PIPE)
-    gzip = subprocess.Popen(["gzip"], stdin=tar.stdout, stdout=subprocess.PIPE)
+    gzip = subprocess.Popen(["gzip", "-1"], stdin=tar.stdout, stdout=subprocess.PIPE)
     assert gzip.stdout is not None
     size = 0
     while chunk := gzip.stdout.read(1 << 20):
