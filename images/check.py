@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from images import debian_root
@@ -162,7 +162,7 @@ def main() -> int:
     return 0
 
 
-def _checked(targets: Sequence[str], work: Path, compressed: bool):
+def _checked(targets: Sequence[str], work: Path, compressed: bool) -> Iterator[dict[str, object]]:
     dockerfile = read(PROJECT / "images" / "Dockerfile")
     python, beam = dockerfile.arguments["PYTHON_IMAGE"], dockerfile.arguments["BEAM_IMAGE"]
     write_context(PROJECT, work / "context")
