@@ -22,4 +22,5 @@ class Evaluation(artifact.Artifact):
     `model_digest`, `release_digest`, `gate_sha256` (of `gate.json`).
     """
 
-    TYPE_NAME = "Evaluation"
+    # On Vertex AI it is the title of a schema, of two parts, and the path by which a task imports the class.
+    TYPE_NAME = "components.Evaluation"

@@ -22,6 +22,7 @@ from pipeline.commands.run import run
 from pipeline.commands.runs import runs
 from pipeline.commands.score import score
 from pipeline.commands.transcribe import transcribe
+from pipeline.commands.vertex import vertex
 
 # In the order of the help.
 _COMMANDS = (run, runs, review, approve, reject, transcribe, evaluate, score, ingest, convert, export, push, doctor)
@@ -56,6 +57,7 @@ def _root(
 
 for _command in _COMMANDS:
     app.command(name=_command.__name__)(ending_in_code(_command))
+app.add_typer(vertex)
 
 
 if __name__ == "__main__":

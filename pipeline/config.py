@@ -12,6 +12,7 @@ import importlib.util
 import re
 from pathlib import Path
 
+from beam_jobs import places
 from beam_jobs.librispeech.obtain import named_subsets
 from beam_jobs.librispeech.settings import IngestSettings
 from beam_jobs.synthetic_corpus.settings import SyntheticCorpusSettings
@@ -23,10 +24,10 @@ from model.errors import ConfigurationError
 from model.export.destinations.settings import PublicationSettings
 from model.settings import require
 from model.training.settings import Task, TrainingSettings
+from pipeline.vertex.settings import VertexSettings
 
 CONFIGS_DIRECTORY = Path(__file__).parent / "configs"
 SYNTHETIC = "synthetic"
-TINY = "tiny"
 
 _SETTINGS_BY_TASK: dict[str, dict[Task, type]] = {
     "gate": {"ctc": GateSettings, "pretraining": PretrainingGateSettings},
@@ -61,9 +62,9 @@ class CorpusConfig:
         if subsets:
             return f"librispeech-{hashlib.sha256(','.join(sorted(subsets)).encode()).hexdigest()[:6]}"
         # Two directories of the same name are two corpora, whose models must not be compared.
-        path = Path(self.source).expanduser().resolve()
-        place = hashlib.sha256(str(path).encode()).hexdigest()[:6]
-        return f"{re.sub(r'[^a-z0-9]+', '-', path.name.lower()).strip('-') or 'corpus'}-{place}"
+        address = places.absolute(self.source)
+        place = hashlib.sha256(address.encode()).hexdigest()[:6]
+        return f"{re.sub(r'[^a-z0-9]+', '-', places.name_of(address).lower()).strip('-') or 'corpus'}-{place}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +81,7 @@ class PipelineConfig:
       evaluation: What is measured; `PretrainingEvaluationSettings` where the task is pre-training.
       release: What is exported.
       publication: Where it is published.
+      vertex: Where and how it runs on Vertex AI; None for a pipeline that runs on one machine alone.
     """
 
     name: str
@@ -93,6 +95,7 @@ class PipelineConfig:
     )
     release: ReleaseSettings = dataclasses.field(default_factory=ReleaseSettings)
     publication: PublicationSettings = dataclasses.field(default_factory=PublicationSettings)
+    vertex: VertexSettings | None = None
 
     def __post_init__(self) -> None:
         require(
@@ -116,6 +119,8 @@ class PipelineConfig:
             )
         if isinstance(self.gate, GateSettings) and isinstance(self.evaluation, EvaluationSettings):
             require_answers(self.evaluation, self.gate)
+        if self.vertex is not None:
+            self.vertex.require_suits(self.train)
 
     @property
     def pipeline_name(self) -> str:

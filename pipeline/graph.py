@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from tfx import v1 as tfx
+from tfx.dsl.components.base import base_beam_component, base_node
 from tfx.orchestration import metadata
 
 from components.checkpoint_converter import CheckpointConverter
@@ -31,7 +32,8 @@ class RunInputs:
 
     Attributes:
       pipeline_root: Where TFX writes the artifacts of this pipeline.
-      metadata_path: The SQLite file of the metadata store.
+      metadata_path: The SQLite file of the metadata store; None on Vertex AI, which has its own. TFX's strategy finds
+        the baseline there, as no other is executed.
       staging_dir: Where work is kept that a killed run goes on from.
       releases_place: The directory or gs:// address where the pushers publish.
       corpus_root: The directory of the corpus.
@@ -48,10 +50,14 @@ class RunInputs:
       language_model_state: What changes when the language model does that the evaluation decodes with.
       enable_cache: Whether nodes whose inputs did not change are served from the cache.
       beam_args: Flags for Beam.
+      beam_args_by_node: More of them, for single nodes, by their names.
+      runner_name: The pipeline's name for a runner that does not take every name; empty for the configuration's.
+      training_job: The custom job of Vertex AI that trains, as `components.trainer.vertex` has it; None for training in
+        the Trainer node itself.
     """
 
     pipeline_root: str
-    metadata_path: str
+    metadata_path: str | None
     staging_dir: str
     releases_place: str
     corpus_root: str
@@ -66,13 +72,17 @@ class RunInputs:
     language_model_state: str = ""
     enable_cache: bool = True
     beam_args: tuple[str, ...] = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
+    beam_args_by_node: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    runner_name: str = ""
+    training_job: Mapping[str, Any] | None = None
 
 
 def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeline:
     """Returns the pipeline of a configuration. It reads no file and no environment.
 
     It is the same for both tasks of training, but for the evaluator: what is pre-trained is judged by its contrastive
-    loss on the validation split.
+    loss on the validation split. And it is the same for LocalDagRunner and for KubeflowV2DagRunner, but for what finds
+    the baseline and what does the training.
     """
     vocabulary = dict(inputs.vocabulary)
     example_gen = LibriSpeechExampleGen(
@@ -108,7 +118,7 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeli
         task=config.train.task,
         vocabulary=vocabulary,
     )
-    trainer = tfx.components.Trainer(
+    trainer = _trainer_class(inputs)(
         run_fn="components.trainer.run_fn.run_fn",
         examples=examples,
         transform_graph=transform.outputs["transform_graph"],
@@ -121,8 +131,9 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeli
             # Outside the artifacts: TFX removes those of a node that fails, just when its states are needed.
             "staging_dir": f"{inputs.staging_dir}/training",
             "code_fingerprint": code_fingerprint("components.trainer", "model"),
+            **(inputs.training_job or {}),
         },
-    )
+    ).with_id("Trainer")
     trainer.add_upstream_node(example_validator)
     exporter = ReleaseExporter(
         model=trainer.outputs["model"],
@@ -131,7 +142,12 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeli
     )
     release = exporter.outputs["release"]
     baseline = tfx.dsl.Resolver(
-        strategy_class=LatestStandingModelStrategy,  # its docstring says what Vertex takes in its place
+        # Its docstring says why Vertex takes TFX's in its place.
+        strategy_class=(
+            tfx.dsl.experimental.LatestBlessedModelStrategy
+            if inputs.metadata_path is None
+            else LatestStandingModelStrategy
+        ),
         model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
         model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
     ).with_id("LatestBlessedModel")
@@ -142,6 +158,7 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeli
         "example_anomalies": example_validator.outputs["anomalies"],
         "evaluation_settings": config.evaluation,
         "gate_settings": config.gate,
+        "pipeline_name": config.pipeline_name,
     }
     is_pretraining = config.train.task == "pretraining"
     evaluator = (
@@ -160,26 +177,43 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeli
         "decisions_state": inputs.decisions_state,
     }
     published = inputs.published
+    components: list[base_node.BaseNode] = [
+        example_gen,
+        statistics_gen,
+        inferred_schema,
+        curated_schema,
+        example_validator,
+        transform,
+        converter,
+        trainer,
+        exporter,
+        baseline,
+        evaluator,
+        HubPusher(**judged, destination_state=published.get("saved_model", inputs.unpublished)),
+        OnnxPusher(**judged, destination_state=published.get("onnx", inputs.unpublished)),
+        CheckpointPusher(**judged, destination_state=published.get("checkpoint", inputs.unpublished)),
+    ]
+    for component in components:
+        if component.id in inputs.beam_args_by_node:
+            cast("base_beam_component.BaseBeamComponent", component).with_beam_pipeline_args(
+                inputs.beam_args_by_node[component.id]
+            )
     return tfx.dsl.Pipeline(
-        pipeline_name=config.pipeline_name,
+        pipeline_name=inputs.runner_name or config.pipeline_name,
         pipeline_root=inputs.pipeline_root,
-        components=[
-            example_gen,
-            statistics_gen,
-            inferred_schema,
-            curated_schema,
-            example_validator,
-            transform,
-            converter,
-            trainer,
-            exporter,
-            baseline,
-            evaluator,
-            HubPusher(**judged, destination_state=published.get("saved_model", inputs.unpublished)),
-            OnnxPusher(**judged, destination_state=published.get("onnx", inputs.unpublished)),
-            CheckpointPusher(**judged, destination_state=published.get("checkpoint", inputs.unpublished)),
-        ],
+        components=components,
         enable_cache=inputs.enable_cache,
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(inputs.metadata_path),
+        metadata_connection_config=(
+            None if inputs.metadata_path is None else metadata.sqlite_metadata_connection_config(inputs.metadata_path)
+        ),
         beam_pipeline_args=list(inputs.beam_args),
     )
+
+
+def _trainer_class(inputs: RunInputs) -> Any:
+    if inputs.training_job is None:
+        return tfx.components.Trainer
+    # Its import takes the client library of Vertex AI, which a run on one machine does without.
+    from components.trainer.vertex import VertexTrainer
+
+    return VertexTrainer

@@ -9,7 +9,8 @@ from typing import Any
 
 from components.decisions import DecisionRecord, decisions_place, read_decisions
 
-EVALUATION_TYPE = "Evaluation"
+# The second is what runs have whose code did not run on Vertex AI.
+EVALUATION_TYPES = ("components.Evaluation", "Evaluation")
 BLESSING_TYPE = "ModelBlessing"
 
 
@@ -83,6 +84,7 @@ def find_judged(outputs_by_node: Iterable[Iterable[StoredArtifact]], pipeline_ro
     """
     for outputs in outputs_by_node:
         made = {artifact.type_name: artifact for artifact in outputs}
-        if EVALUATION_TYPE in made:
-            return Judged(made[EVALUATION_TYPE], made.get(BLESSING_TYPE), pipeline_root)
+        for name in EVALUATION_TYPES:
+            if name in made:
+                return Judged(made[name], made.get(BLESSING_TYPE), pipeline_root)
     return None

@@ -16,23 +16,19 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from beam_jobs import places
 from components.code_fingerprint import code_fingerprint
 from components.decisions import decisions_place, decisions_state
 from components.trainer.request import ANEW_VARIABLE
-from components.wer_evaluator.settings import EvaluationSettings
-from model.beam_search import require_usable
-from model.errors import DataError, TryAgainError, UsageError, W2v2Error
+from model.errors import DataError, TryAgainError, W2v2Error
 from model.fresh_process import end_with_parent
 from model.progress import emit
 from model.settings import digest, from_mapping
 from model.storage import disk_full_is_said, replacing
-from model.text import Vocabulary
 from pipeline.config import PipelineConfig
 from pipeline.failure import explain
 from pipeline.partial_run import (
@@ -46,7 +42,7 @@ from pipeline.partial_run import (
 from pipeline.publication import publication_place, publication_states
 from pipeline.record import RunDirectory
 from pipeline.runs import past_runs
-from pipeline.sources import Sources, find_sources
+from pipeline.sources import Sources, find_sources, state_of_language_model
 from pipeline.workspace import Workspace
 
 _LOG = logging.getLogger(__name__)
@@ -97,7 +93,7 @@ def run(workspace: Workspace, directory: RunDirectory) -> None:
     approved = _approved(past, record.request.approved_run_id)
     sources = find_sources(config, workspace) if approved is None else _sources_of(approved, config)
     language_model_state = (
-        "" if approved is not None else _language_model_state(config, sources.vocabulary, workspace.staging_dir)
+        "" if approved is not None else state_of_language_model(config, sources.vocabulary, workspace.staging_dir)
     )
     decoded_with = language_model_state if approved is None else approved.digests.get(LANGUAGE_MODEL, "")
     digests = {
@@ -168,30 +164,6 @@ def _sources_of(approved: PastRun, config: PipelineConfig) -> Sources:
         checkpoint_fingerprint=approved.digests.get("checkpoint", ""),
         vocabulary={},
     )
-
-
-def _language_model_state(config: PipelineConfig, vocabulary: Mapping[str, int], scratch_dir: Path) -> str:
-    """Returns what changes when the language model does; empty where none is named.
-
-    One that cannot be used is said before anything is trained.
-
-    Args:
-      config: May name it.
-      vocabulary: Id by token, of the CTC head.
-      scratch_dir: Gets a copy for a moment, where it lies in Cloud Storage.
-    """
-    if not isinstance(config.evaluation, EvaluationSettings) or config.evaluation.beam_search is None:
-        return ""
-    search = config.evaluation.beam_search
-    place = search.language_model
-    if not places.is_file(place):
-        raise UsageError(
-            f"evaluation.beam_search.language_model must be a file in the ARPA format, and {place} is none; name"
-            " another."
-        )
-    with places.here(place, scratch_dir) as file:
-        require_usable(Vocabulary.from_mapping(vocabulary), dataclasses.replace(search, language_model=str(file)))
-    return places.stamps([place])[0]
 
 
 def _way_on(directory: RunDirectory) -> str:

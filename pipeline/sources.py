@@ -6,16 +6,17 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from components.checkpoint_converter.settings import RANDOM
+from components.checkpoint_converter.settings import RANDOM, TINY
 from components.wer_evaluator.settings import EvaluationSettings
 from model.architectures import ARCHITECTURES
+from model.beam_search import require_usable
 from model.checkpoint.location import HUB_PREFIX
 from model.errors import UsageError
 from model.progress import emit
 from model.settings import digest
 from model.storage import release_digest, sha256_of_file
 from model.text import Vocabulary
-from pipeline.config import SYNTHETIC, TINY, PipelineConfig
+from pipeline.config import SYNTHETIC, PipelineConfig
 from pipeline.workspace import Workspace
 
 _MANIFEST_SUFFIXES = (".tsv", ".jsonl", ".ndjson", ".json", ".csv", ".txt")
@@ -126,7 +127,7 @@ def find_sources(config: PipelineConfig, workspace: Workspace) -> Sources:
     corpus = inspect_corpus(corpus_dir, config.ingest)
     require_splits(corpus, is_tested=config.train.task == "ctc")
 
-    start = _find_start(config)
+    start = find_start(config)
     return Sources(
         corpus_root=corpus.root,
         corpus_fingerprint=corpus.fingerprint,
@@ -150,18 +151,29 @@ def make_synthetic_corpus(config: PipelineConfig, workspace: Workspace) -> Path:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Start:
-    """What training starts from: where it is, a hash of it, and the tokens of its CTC head, if it has one."""
+class Start:
+    """What training starts from.
+
+    Attributes:
+      path: Where it is; or `random`.
+      fingerprint: A hash of it, and of the files that its settings name.
+      vocabulary: The tokens of its CTC head; None in pre-training.
+    """
 
     path: str
     fingerprint: str
     vocabulary: Vocabulary | None
 
 
-def _find_start(config: PipelineConfig) -> _Start:
+def find_start(config: PipelineConfig) -> Start:
     """Reads the checkpoint, or the architecture of random weights.
 
     CheckpointConverter would find out what is wrong with it, too; here it costs no minute.
+
+    Raises:
+      CheckpointError: the checkpoint is not what it must be.
+      UsageError: it does not exist.
+      TryAgainError: the Hub does not answer.
     """
     from beam_jobs.librispeech.references import LETTERS, VOCABULARIES
     from model.architectures import find_architecture
@@ -174,7 +186,7 @@ def _find_start(config: PipelineConfig) -> _Start:
     vocabulary = VOCABULARIES[config.ingest.transcript_normaliser]() if task == "ctc" else None
     if settings.architecture is not None:
         architecture = find_architecture(settings.architecture)
-        return _Start(RANDOM, digest(architecture), vocabulary)
+        return Start(RANDOM, digest(architecture), vocabulary)
     downloads = settings.source.startswith(HUB_PREFIX)
     emit("stage", {"text": "Downloading the checkpoint" if downloads else "Reading the checkpoint"})
     source = TINY_CHECKPOINT if settings.source == TINY else settings.source
@@ -190,7 +202,37 @@ def _find_start(config: PipelineConfig) -> _Start:
         if not files[-1].is_file():
             raise UsageError(f"checkpoint.activations must be a file that exists; {files[-1]} does not.")
     fingerprint = release_digest({file.name: sha256_of_file(file) for file in files})
-    return _Start(checkpoint.files.pinned, fingerprint, target.vocabulary)
+    return Start(checkpoint.files.pinned, fingerprint, target.vocabulary)
+
+
+def state_of_language_model(config: PipelineConfig, vocabulary: Mapping[str, int], scratch_dir: Path) -> str:
+    """Returns what changes when the language model does; empty where none is named.
+
+    One that cannot be used is said before anything is trained.
+
+    Args:
+      config: May name it.
+      vocabulary: Id by token, of the CTC head.
+      scratch_dir: Gets a copy for a moment, where it lies in Cloud Storage.
+
+    Raises:
+      UsageError: the file does not exist, or the extra 'lm' is not installed.
+      DataError: it is no language model, or does not fit the tokens.
+    """
+    from beam_jobs import places
+
+    if not isinstance(config.evaluation, EvaluationSettings) or config.evaluation.beam_search is None:
+        return ""
+    search = config.evaluation.beam_search
+    place = search.language_model
+    if not places.is_file(place):
+        raise UsageError(
+            f"evaluation.beam_search.language_model must be a file in the ARPA format, and {place} is none; name"
+            " another."
+        )
+    with places.here(place, scratch_dir) as file:
+        require_usable(Vocabulary.from_mapping(vocabulary), dataclasses.replace(search, language_model=str(file)))
+    return places.stamps([place])[0]
 
 
 def _require_corpus_kind(source: str) -> None:

@@ -15,6 +15,8 @@ from beam_jobs.librispeech.settings import IngestSettings
 from model.errors import DataError, UsageError
 
 TRAIN, VALIDATION = "train", "validation"
+# Begins a fingerprint that tells how a corpus was made, and not which files it has.
+MADE = "made:"
 _PREFIXES = (("train", TRAIN), ("dev", VALIDATION), ("test", ""))
 SOUND_SUFFIX, TRANSCRIPTS_SUFFIX = ".flac", ".trans.txt"
 _SPEAKERS_FILE = "SPEAKERS.TXT"

@@ -45,7 +45,7 @@ class CheckpointConverter(base_component.BaseComponent):
 
     Args:
       checkpoint: A directory, a file of weights, or `hf://owner/name@commit`; what stands in `settings.source` where
-        that is `random`.
+        that is `random`; or `tiny`, for the checkpoint that comes with the code that converts it.
       checkpoint_fingerprint: A hash of its content and of the files that the settings name, so that what has changed is
         not served from the cache.
       settings: Language, reference activations, and architecture and seed of random weights.

@@ -11,7 +11,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.checkpoint_converter.settings import RANDOM
+from components.checkpoint_converter.settings import RANDOM, TINY
 
 
 class Executor(base_executor.BaseExecutor):
@@ -32,7 +32,8 @@ class Executor(base_executor.BaseExecutor):
               Custom properties: `model_digest`, `head`, `source_checkpoint` (its name), `source_revision` (the commit,
               of one from the Hub), `source_sha256`, and `conversion_report`, the report as JSON.
           exec_properties:
-            - checkpoint: the directory or file of the checkpoint, or its address on the Hub; or `random`.
+            - checkpoint: the directory or file of the checkpoint, or its address on the Hub; or `tiny` for the one that
+              comes with this code; or `random`.
             - architecture: that of random weights; empty for a checkpoint.
             - head: what the model must have on its backbone: `ctc` or `pretraining`.
             - vocabulary: JSON of id by token, of a new CTC head; `{}` in pre-training.
@@ -49,6 +50,7 @@ class Executor(base_executor.BaseExecutor):
         from model.architectures import find_architecture
         from model.checkpoint import convert_checkpoint, make_random_model
         from model.directory import read_manifest
+        from model.pretrained import TINY as TINY_CHECKPOINT
         from model.text import Vocabulary
 
         del input_dict
@@ -61,8 +63,9 @@ class Executor(base_executor.BaseExecutor):
             config = find_architecture(exec_properties["architecture"])
             report = make_random_model(config, head, vocabulary, directory, seed)
         else:
+            named = exec_properties["checkpoint"]
             report = convert_checkpoint(
-                exec_properties["checkpoint"],
+                TINY_CHECKPOINT if named == TINY else named,
                 directory,
                 language=exec_properties["language"] or None,
                 activations=exec_properties["activations"] or None,

@@ -7,6 +7,8 @@ import dataclasses
 from model.settings import require
 
 RANDOM = "random"
+# The checkpoint that comes with the project, wherever the code that reads it lies.
+TINY = "tiny"
 
 
 @dataclasses.dataclass(frozen=True)

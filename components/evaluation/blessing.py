@@ -21,6 +21,9 @@ from model.storage import read_json, replacing, sha256_of_file
 
 # The custom property of an Evaluation with the sha256 of its `gate.json`.
 GATE_SHA256 = "gate_sha256"
+# That of a blessing with the name of the pipeline, by which the compiled resolver of Vertex AI looks for the baseline:
+# by itself it would take that of any pipeline.
+PIPELINE_PROPERTY = "w2v2_pipeline"
 
 _ANOMALIES_FILE = "SchemaDiff.pb"
 
@@ -71,6 +74,7 @@ def conclude(
     report: str,
     probes: Mapping[str, Any],
     properties: Mapping[str, Any],
+    pipeline_name: str,
 ) -> None:
     """Writes the outputs that `EvaluatorSpec` names.
 
@@ -83,13 +87,14 @@ def conclude(
       report: The content of `report.html`.
       probes: The arrays of `probes.npz`.
       properties: Custom properties of the Evaluation, by name; they are written as JSON.
+      pipeline_name: Of the pipeline within which models are compared.
     """
     evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
     write_evaluation(evaluation, decision, metrics, rows, report, probes)
     for name, value in properties.items():
         evaluation.set_string_custom_property(name, json.dumps(value))
     blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-    bless(blessing, decision, metrics, inputs.release, inputs.baseline)
+    bless(blessing, decision, metrics, inputs.release, inputs.baseline, pipeline_name)
 
 
 def read_anomalies(artifacts: list[types.Artifact]) -> dict[str, list[str]] | None:
@@ -148,6 +153,7 @@ def bless(
     metrics: Mapping[str, Any],
     release: types.Artifact,
     baseline: types.Artifact | None,
+    pipeline_name: str,
 ) -> None:
     """Writes the blessing, in the form in which the resolver of the latest blessed model looks for it.
 
@@ -157,6 +163,7 @@ def bless(
       metrics: With the digests of what was judged.
       release: What was judged.
       baseline: What it was compared with.
+      pipeline_name: Of the pipeline within which models are compared.
     """
     blessed = decision.verdict == "ACCEPT"
     name = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
@@ -169,6 +176,7 @@ def bless(
     if baseline is not None:
         blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, baseline.uri)
         blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, baseline.id)
+    blessing.set_string_custom_property(PIPELINE_PROPERTY, pipeline_name)
     _set_digests(blessing, metrics)
 
 

@@ -20,6 +20,7 @@ class EvaluatorSpec(ComponentSpec):
         "evaluation_settings": ExecutionParameter(type=str),
         "gate_settings": ExecutionParameter(type=str),
         "files_state": ExecutionParameter(type=str),
+        "pipeline_name": ExecutionParameter(type=str),
         "code_fingerprint": ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
@@ -42,6 +43,7 @@ def evaluator_spec(
     example_anomalies: types.BaseChannel,
     evaluation_settings: Any,
     gate_settings: Any,
+    pipeline_name: str,
     files_state: str = "",
 ) -> EvaluatorSpec:
     """Returns the specification of an evaluator.
@@ -54,6 +56,7 @@ def evaluator_spec(
       example_anomalies: From ExampleValidator.
       evaluation_settings: What to measure, a dataclass.
       gate_settings: What to ask for, a dataclass.
+      pipeline_name: Becomes a property of the blessing, by which the baseline is looked for on Vertex AI.
       files_state: What changes when a file does that the settings name, so that the evaluator is not served from the
         cache then.
     """
@@ -65,6 +68,7 @@ def evaluator_spec(
         evaluation_settings=to_json(evaluation_settings),
         gate_settings=to_json(gate_settings),
         files_state=files_state,
+        pipeline_name=pipeline_name,
         code_fingerprint=code_fingerprint(*packages, "components.evaluation", "model"),
         evaluation=types.Channel(type=Evaluation),
         blessing=types.Channel(type=standard_artifacts.ModelBlessing),

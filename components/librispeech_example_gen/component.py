@@ -41,6 +41,8 @@ class LibriSpeechExampleGen(base_beam_component.BaseBeamComponent):
     Args:
       corpus_root: The directory of the corpus.
       corpus_fingerprint: As `inspect_corpus` gives it; without it, a changed corpus would be served from the cache.
+        Empty for a corpus that may change, where nothing is served from the cache; or `made:` and what changes when the
+        corpus is made in another way.
       settings: Of the job.
       staging_dir: Where unfinished work is kept; a directory that outlives the run.
     """

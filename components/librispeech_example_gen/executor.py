@@ -8,6 +8,7 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
+from beam_jobs.librispeech.corpus import MADE
 from beam_jobs.librispeech.settings import IngestSettings
 from model.errors import DataError
 from model.settings import from_json
@@ -31,7 +32,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
               and `rejects.jsonl` at its root. Custom properties: `utterances`, `rejected`, `corpus_fingerprint`.
           exec_properties:
             - corpus_root: the directory of the corpus.
-            - corpus_fingerprint: must be the corpus's, at the time of the run.
+            - corpus_fingerprint: must be the corpus's, at the time of the run; where it is empty, or begins with
+              `made:` and tells how the corpus was made, the corpus may be as it is.
             - settings: JSON of `IngestSettings`.
             - staging_dir: where unfinished work is kept.
             - code_fingerprint: of the code that makes records; shards that other code has staged are not used.
@@ -53,7 +55,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             self._make_beam_pipeline,
             exec_properties.get("code_fingerprint", ""),
         )
-        if info["corpus"]["fingerprint"] != exec_properties["corpus_fingerprint"]:
+        expected = exec_properties["corpus_fingerprint"]
+        if expected and not expected.startswith(MADE) and info["corpus"]["fingerprint"] != expected:
             raise DataError(
                 f"The corpus {exec_properties['corpus_root']} must stay as it is while it is read, and it has changed;"
                 " run again."

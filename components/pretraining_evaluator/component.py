@@ -18,7 +18,8 @@ class PretrainingEvaluator(base_beam_component.BaseBeamComponent):
       ...     examples=example_gen.outputs["examples"], model=exporter.outputs["release"],
       ...     baseline_model=resolver.outputs["model"], example_anomalies=validator.outputs["anomalies"],
       ...     evaluation_settings=PretrainingEvaluationSettings(),
-      ...     gate_settings=PretrainingGateSettings(max_contrastive_loss=2.0, min_code_perplexity=100))
+      ...     gate_settings=PretrainingGateSettings(max_contrastive_loss=2.0, min_code_perplexity=100),
+      ...     pipeline_name="pretrain_local-synthetic")
 
     Args:
       examples: From LibriSpeechExampleGen.
@@ -27,6 +28,7 @@ class PretrainingEvaluator(base_beam_component.BaseBeamComponent):
       example_anomalies: From ExampleValidator.
       evaluation_settings: What to measure.
       gate_settings: What to ask for.
+      pipeline_name: Of the pipeline within which models are compared.
     """
 
     SPEC_CLASS = EvaluatorSpec
@@ -40,6 +42,7 @@ class PretrainingEvaluator(base_beam_component.BaseBeamComponent):
         example_anomalies: types.BaseChannel,
         evaluation_settings: PretrainingEvaluationSettings,
         gate_settings: PretrainingGateSettings,
+        pipeline_name: str,
     ) -> None:
         super().__init__(
             evaluator_spec(
@@ -50,5 +53,6 @@ class PretrainingEvaluator(base_beam_component.BaseBeamComponent):
                 example_anomalies,
                 evaluation_settings,
                 gate_settings,
+                pipeline_name,
             )
         )

@@ -36,10 +36,12 @@ class Executor(tfx_evaluator.Executor):
           output_dict:
             - evaluation: one Evaluation; its docstring draws the directory.
             - blessing: one ModelBlessing. Custom properties: `blessed` (0 or 1), `current_model`, `current_model_id`,
-              `baseline_model`, `baseline_model_id`, `model_digest`, `release_digest`; a file BLESSED or NOT_BLESSED.
+              `baseline_model`, `baseline_model_id`, `model_digest`, `release_digest`, `w2v2_pipeline`; a file BLESSED
+              or NOT_BLESSED.
           exec_properties:
             - evaluation_settings: JSON of `PretrainingEvaluationSettings`.
             - gate_settings: JSON of `PretrainingGateSettings`.
+            - pipeline_name: of the pipeline within which models are compared.
             - files_state, code_fingerprint: part of the cache key only.
 
         Raises:
@@ -57,4 +59,14 @@ class Executor(tfx_evaluator.Executor):
         report = render_report(decision, metrics, measured.rows)
         names = ("contrastive_loss", "accuracy", "code_perplexity")
         measures = {split: {name: found[name] for name in names} for split, found in metrics["splits"].items()}
-        conclude(output_dict, inputs, decision, metrics, measured.rows, report, measured.probes, {"measures": measures})
+        conclude(
+            output_dict,
+            inputs,
+            decision,
+            metrics,
+            measured.rows,
+            report,
+            measured.probes,
+            {"measures": measures},
+            exec_properties["pipeline_name"],
+        )

@@ -17,7 +17,8 @@ class WEREvaluator(base_beam_component.BaseBeamComponent):
       >>> evaluator = WEREvaluator(
       ...     examples=example_gen.outputs["examples"], model=exporter.outputs["release"],
       ...     baseline_model=resolver.outputs["model"], example_anomalies=validator.outputs["anomalies"],
-      ...     evaluation_settings=EvaluationSettings(), gate_settings=GateSettings(max_wer=0.1))
+      ...     evaluation_settings=EvaluationSettings(), gate_settings=GateSettings(max_wer=0.1),
+      ...     pipeline_name="local-synthetic")
 
     Args:
       examples: From LibriSpeechExampleGen.
@@ -26,6 +27,7 @@ class WEREvaluator(base_beam_component.BaseBeamComponent):
       example_anomalies: From ExampleValidator.
       evaluation_settings: What to measure.
       gate_settings: What to ask for.
+      pipeline_name: Of the pipeline within which models are compared.
       files_state: What changes when the language model does that the settings name.
     """
 
@@ -40,6 +42,7 @@ class WEREvaluator(base_beam_component.BaseBeamComponent):
         example_anomalies: types.BaseChannel,
         evaluation_settings: EvaluationSettings,
         gate_settings: GateSettings,
+        pipeline_name: str,
         files_state: str = "",
     ) -> None:
         super().__init__(
@@ -51,6 +54,7 @@ class WEREvaluator(base_beam_component.BaseBeamComponent):
                 example_anomalies,
                 evaluation_settings,
                 gate_settings,
+                pipeline_name,
                 files_state,
             )
         )

@@ -40,10 +40,12 @@ class Executor(tfx_evaluator.Executor):
           output_dict:
             - evaluation: one Evaluation; its docstring draws the directory.
             - blessing: one ModelBlessing. Custom properties: `blessed` (0 or 1), `current_model`, `current_model_id`,
-              `baseline_model`, `baseline_model_id`, `model_digest`, `release_digest`; a file BLESSED or NOT_BLESSED.
+              `baseline_model`, `baseline_model_id`, `model_digest`, `release_digest`, `w2v2_pipeline`; a file BLESSED
+              or NOT_BLESSED.
           exec_properties:
             - evaluation_settings: JSON of `EvaluationSettings`.
             - gate_settings: JSON of `GateSettings`.
+            - pipeline_name: of the pipeline within which models are compared.
             - files_state, code_fingerprint: part of the cache key only.
 
         Raises:
@@ -99,7 +101,17 @@ class Executor(tfx_evaluator.Executor):
         audio = read_sound(inputs.examples.uri, splits, audio_ids(metrics, measured.rows))
         report = render_report(decision, metrics, measured.rows, audio)
         wer = {split: found["words"]["wer"] for split, found in metrics["splits"].items()}
-        conclude(output_dict, inputs, decision, metrics, measured.rows, report, measured.probes, {"wer": wer})
+        conclude(
+            output_dict,
+            inputs,
+            decision,
+            metrics,
+            measured.rows,
+            report,
+            measured.probes,
+            {"wer": wer},
+            exec_properties["pipeline_name"],
+        )
 
 
 def _with_hashes(settings: EvaluationSettings) -> dict[str, Any]:

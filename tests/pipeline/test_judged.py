@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from pipeline.judged import StoredArtifact, find_judged
 
 
@@ -9,9 +11,10 @@ def artifact(type_name, uri, **properties):
     return StoredArtifact(type_name.lower(), type_name, uri, properties)
 
 
-def test_the_blessing_is_that_of_the_evaluation_and_not_what_a_resolver_found():
+@pytest.mark.parametrize("type_name", ["components.Evaluation", "Evaluation"])
+def test_the_blessing_is_that_of_the_evaluation_and_not_what_a_resolver_found(type_name):
     resolved = [artifact("Model", "old"), artifact("ModelBlessing", "of old")]
-    evaluated = [artifact("Evaluation", "e", release_digest="6", model_digest="5"), artifact("ModelBlessing", "of new")]
+    evaluated = [artifact(type_name, "e", release_digest="6", model_digest="5"), artifact("ModelBlessing", "of new")]
     for outputs in ([resolved, evaluated], [evaluated, resolved]):
         judged = find_judged(outputs, Path("/place"))
         assert judged is not None

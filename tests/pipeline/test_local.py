@@ -21,11 +21,11 @@ from model.errors import DataError, UsageError
 from model.settings import digest, to_mapping
 from model.text import librispeech_vocabulary
 from pipeline.config import load_config
-from pipeline.local import _language_model_state, _schema_path, main, run
+from pipeline.local import _schema_path, main, run
 from pipeline.nodes import FORMAT_BY_PUSHER, node_ids
 from pipeline.partial_run import PastRun
 from pipeline.record import RunDirectory, RunRecord, RunRequest
-from pipeline.sources import Sources
+from pipeline.sources import Sources, state_of_language_model
 from pipeline.workspace import Workspace
 from tests.arpa import write_arpa
 
@@ -80,7 +80,7 @@ def test_a_language_model_is_tried_before_anything_is_trained(tmp_path, monkeypa
     letters = {token: number for number, token in enumerate(["<pad>", "<unk>", "|", *"ACHMNOST"])}
 
     def state(chosen):
-        return _language_model_state(chosen, letters, tmp_path / "scratch")
+        return state_of_language_model(chosen, letters, tmp_path / "scratch")
 
     named = config(language_model=str(path))
     with pytest.raises(

@@ -42,11 +42,12 @@ def test_only_what_is_accepted_is_blessed(tmp_path, verdict, blessed, file):
     blessing, release = standard_artifacts.ModelBlessing(), standard_artifacts.Model()
     blessing.uri, release.uri, release.id = str(tmp_path), "a/release", 7
     checks = [Check("loss", "PASS", "It is low."), Check("other", verdict, "A person said so.")]
-    bless(blessing, decision_of(checks, ("loss",)), METRICS, release, None)
+    bless(blessing, decision_of(checks, ("loss",)), METRICS, release, None, "smoke-synthetic")
     assert blessing.get_int_custom_property("blessed") == blessed
     assert blessing.get_string_custom_property("current_model") == "a/release"
     assert blessing.get_int_custom_property("current_model_id") == 7
     assert blessing.get_string_custom_property("release_digest") == "6" * 64
+    assert blessing.get_string_custom_property("w2v2_pipeline") == "smoke-synthetic"
     assert [path.name for path in Path(tmp_path).iterdir()] == [file]
 
 

@@ -70,6 +70,7 @@ def evaluate(tmp_path, examples, anomalies, release, baseline=None, gate=None):
     }
     chosen = gate or PretrainingGateSettings(max_contrastive_loss=9.0, non_inferiority_margin=9.0)
     properties = {"evaluation_settings": to_json(SETTINGS), "gate_settings": to_json(chosen)}
+    properties["pipeline_name"] = "pretrain_smoke-synthetic"
     Executor().Do(inputs, {"evaluation": [evaluation], "blessing": [blessing]}, properties)
     return evaluation, blessing
 

@@ -99,6 +99,7 @@ def evaluate(tmp_path, examples, anomalies, release, baseline=None, gate=LENIENT
     properties = {
         "evaluation_settings": to_json(EvaluationSettings(**{**SMALL, **settings})),
         "gate_settings": to_json(gate),
+        "pipeline_name": "smoke-synthetic",
         "code_fingerprint": "c0de",
     }
     context = BaseBeamExecutor.Context(
