@@ -20,6 +20,7 @@ from pipeline.commands.push import push
 from pipeline.commands.review import review
 from pipeline.commands.run import run
 from pipeline.commands.runs import runs
+from pipeline.commands.schedule import schedule
 from pipeline.commands.score import score
 from pipeline.commands.transcribe import transcribe
 from pipeline.commands.vertex import vertex
@@ -58,6 +59,7 @@ def _root(
 for _command in _COMMANDS:
     app.command(name=_command.__name__)(ending_in_code(_command))
 app.add_typer(vertex)
+app.add_typer(schedule)
 
 
 if __name__ == "__main__":

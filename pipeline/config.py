@@ -24,6 +24,7 @@ from model.errors import ConfigurationError
 from model.export.destinations.settings import PublicationSettings
 from model.settings import require
 from model.training.settings import Task, TrainingSettings
+from pipeline.vertex.schedule_settings import ScheduleSettings
 from pipeline.vertex.settings import VertexSettings
 
 CONFIGS_DIRECTORY = Path(__file__).parent / "configs"
@@ -82,6 +83,7 @@ class PipelineConfig:
       release: What is exported.
       publication: Where it is published.
       vertex: Where and how it runs on Vertex AI; None for a pipeline that runs on one machine alone.
+      schedule: When it runs there by itself.
     """
 
     name: str
@@ -96,6 +98,7 @@ class PipelineConfig:
     release: ReleaseSettings = dataclasses.field(default_factory=ReleaseSettings)
     publication: PublicationSettings = dataclasses.field(default_factory=PublicationSettings)
     vertex: VertexSettings | None = None
+    schedule: ScheduleSettings = dataclasses.field(default_factory=ScheduleSettings)
 
     def __post_init__(self) -> None:
         require(

@@ -10,6 +10,10 @@ import soundfile
 from tests.chromium import Chromium
 
 pytest_plugins = [
+    "tests.fake_logging",
+    "tests.fake_registry",
+    "tests.fake_running_dataflow",
+    "tests.fake_vertex",
     "tests.fake_dataflow",
     "tests.fake_hub",
     "tests.fake_hugging_face",

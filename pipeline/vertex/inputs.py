@@ -15,6 +15,7 @@ from model.version import __version__
 from pipeline.config import PipelineConfig
 from pipeline.graph import RunInputs
 from pipeline.nodes import EVALUATORS
+from pipeline.vertex.schedule_settings import ScheduleSettings
 from pipeline.vertex.settings import DataflowSettings, VertexSettings
 from pipeline.vertex.sources import CloudSources
 
@@ -47,7 +48,8 @@ def labels_of(config: PipelineConfig, vertex: VertexSettings) -> dict[str, str]:
     code = code_fingerprint("model", "components", "beam_jobs", "pipeline.graph")
     return {
         **_job_labels(config, vertex),
-        "w2v2-configuration": digest(config)[:_LABEL_CHARACTERS],
+        # Without the schedule, which can be changed while what it runs stays the same.
+        "w2v2-configuration": digest(dataclasses.replace(config, schedule=ScheduleSettings()))[:_LABEL_CHARACTERS],
         "w2v2-version": re.sub(r"[^a-z0-9_-]", "-", __version__.lower()),
         "w2v2-code": code[:_LABEL_CHARACTERS],
     }
