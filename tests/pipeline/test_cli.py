@@ -50,7 +50,7 @@ def test_help_names_every_command():
     assert result.returncode == 0
     names = (
         "run", "runs", "review", "approve", "reject", "transcribe", "evaluate", "score", "ingest", "convert", "export",
-        "push", "doctor",
+        "push", "doctor", "vertex",
     )  # fmt: skip
     for command in names:
         assert f" {command} " in result.stdout

@@ -144,6 +144,14 @@ def test_the_published_recipe_of_pre_training():
     assert (train.freeze_feature_encoder, train.feature_gradient_scale, train.feature_penalty) == (False, 0.1, 10.0)
 
 
+def test_a_corpus_in_cloud_storage_has_one_name_in_every_directory(tmp_path, monkeypatch):
+    name = CorpusConfig("gs://speech/My Corpus").name
+    assert name.startswith("my-corpus-")
+    monkeypatch.chdir(tmp_path)
+    assert CorpusConfig("gs://speech/My Corpus/").name == name
+    assert CorpusConfig("gs://other/My Corpus").name != name
+
+
 def test_a_name_that_is_none_lists_those_that_are():
     with pytest.raises(
         ConfigurationError,

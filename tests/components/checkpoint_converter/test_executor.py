@@ -9,6 +9,7 @@ from tfx.types import standard_artifacts
 from components.checkpoint_converter.executor import Executor
 from model import load_model
 from model.errors import CheckpointError
+from model.pretrained import TINY
 from model.storage import sha256_of_file
 from model.text import librispeech_vocabulary
 from tests.fake_hub import COMMIT
@@ -34,6 +35,13 @@ def test_the_model_directory_is_below_format_serving(tmp_path):
     assert {row["variable"] for row in report["tensors"]} == set(loaded.model.named_weights())
     assert artifact.get_string_custom_property("source_checkpoint") == "group_post_norm"
     assert artifact.get_string_custom_property("source_sha256") == sha256_of_file(GOLDEN / "model.safetensors")
+
+
+def test_tiny_is_the_checkpoint_that_comes_with_the_code_that_converts_it(tmp_path):
+    artifact = model_artifact(tmp_path)
+    Executor().Do({}, {"model": [artifact]}, properties("tiny"))
+    assert artifact.get_string_custom_property("source_checkpoint") == TINY.name
+    assert artifact.get_string_custom_property("source_sha256") == sha256_of_file(TINY / "model.safetensors")
 
 
 def test_a_checkpoint_without_weights_is_an_error(tmp_path):

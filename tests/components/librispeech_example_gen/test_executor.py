@@ -57,6 +57,14 @@ def test_a_corpus_that_changed_since_the_run_began_is_an_error(make_corpus, tmp_
         run(make_corpus(SUBSETS), tmp_path, "another")
 
 
+@pytest.mark.parametrize("fingerprint", ["", "made:of another time"])
+def test_a_corpus_that_may_be_as_it_is_is_taken(make_corpus, tmp_path, fingerprint):
+    corpus = make_corpus(SUBSETS)
+    artifact = run(corpus, tmp_path, fingerprint)
+    assert artifact.get_int_custom_property("utterances") == 12
+    assert artifact.get_string_custom_property("corpus_fingerprint") == inspect_corpus(corpus).fingerprint
+
+
 def test_with_dataflows_flags_the_workers_get_the_code(make_corpus, bucket, dataflow, tmp_path):
     """By the flags alone that a pipeline gives to its Beam components."""
     from tfx.dsl.components.base import base_beam_executor

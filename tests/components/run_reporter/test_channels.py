@@ -46,7 +46,7 @@ def webhook(*statuses):
             self.send_header("Location", "/elsewhere")
             self.end_headers()
 
-        def log_message(self, format, *args):
+        def log_message(self, format, *args):  # noqa: A002 — the base class names it
             pass
 
     with serving(http.server.HTTPServer(("127.0.0.1", 0), Handler)) as port:
@@ -182,7 +182,7 @@ def test_a_secret_is_read_from_secret_manager():
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format, *args):
+        def log_message(self, format, *args):  # noqa: A002 — the base class names it
             pass
 
     with serving(http.server.HTTPServer(("127.0.0.1", 0), Handler)) as port:

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.protobuf import json_format
@@ -87,8 +88,10 @@ def test_another_process_with_another_hash_seed_gives_the_same_bytes(compiled, t
 
 
 def test_the_service_can_read_it(compiled):
-    job = json_format.ParseDict(compiled.job, pipeline_spec_pb2.PipelineJob())
-    spec = json_format.ParseDict(compiled.job["pipelineSpec"], pipeline_spec_pb2.PipelineSpec())
+    job: Any = pipeline_spec_pb2.PipelineJob()
+    json_format.ParseDict(compiled.job, job)
+    spec: Any = pipeline_spec_pb2.PipelineSpec()
+    json_format.ParseDict(compiled.job["pipelineSpec"], spec)
     policy = spec.components["tfx-dag"].dag.tasks["Trainer"].retry_policy
     assert (policy.max_retry_count, policy.backoff_duration.seconds, policy.backoff_factor) == (3, 60, 2.0)
     assert policy.backoff_max_duration.seconds == 3600
