@@ -23,9 +23,9 @@ class LatestStandingModelStrategy(resolver.ResolverStrategy):
     evaluator says later about the same digest.
 
     Vertex AI executes no strategy but TFX's own, and `LatestBlessedModelStrategy` becomes a filter there that takes any
-    blessing of 1, of any pipeline. Whoever compiles this pipeline for Vertex has to put TFX's strategy in this one's
-    place, to keep the filter to blessings of this pipeline, and to let a rejection set `blessed` to 0 on every blessing
-    of its release digest; or to resolve the model before the pipeline is submitted.
+    blessing of 1, of any pipeline. The pipeline that is compiled for Vertex has TFX's strategy in this one's place, and
+    its filter is kept to blessings that name this pipeline (`pipeline.vertex.spec`). A rejection has to set `blessed`
+    to 0 there on every blessing of its release digest, which nothing does yet.
     """
 
     def resolve_artifacts(
