@@ -54,7 +54,6 @@ speakers = ["1 | F | train-a | 0.1 | A", "2 | M | dev-a | 0.1 | B", "3 | F | tes
 # is no package. Nothing else may be missing, nor in a version that does not fit.
 _KNOWN_CONFLICTS = "tensorflow-hub 0.16.1\\|requires tensorflow, \\|requires libtpu, \\|No broken requirements"
 _INGEST = ("-m", "beam_jobs.librispeech", "--corpus", "speech", "--output", "records")
-_EVALUATE = ("-m", "beam_jobs.evaluation", "--examples", "records", "--release", "release", "--output", "heard")
 _PROCESSES = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
 
 
@@ -88,10 +87,8 @@ _STARTS = {
         _Start(["-c", f"{_WORKER}, tensorflow, onnxruntime, kenlm, pyctcdecode"]),
         _Start(["-c", _NO_TFX]),
         _Start(["python", "-c", _SPEECH], with_entrypoint=False),
-        _Start(["w2v2", "export", "tiny", "release", "--format", "saved_model"], "Exported", with_entrypoint=False),
         # Beam's own worker program, in processes of its own, as this user.
         _Start([*_INGEST, *_PROCESSES], '"written": 9'),
-        _Start([*_EVALUATE, *_PROCESSES], '"utterances": 3'),
     ),
     "beam-tfx": (
         _Start(["-c", f"{_WORKER}, tfx.components.transform.executor, tfx.components.statistics_gen.executor"]),
