@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -14,8 +16,10 @@ from pipeline.config import load_config
 from pipeline.vertex import preflight
 from pipeline.vertex.schedule_settings import ScheduleSettings
 from pipeline.vertex.settings import ImageSettings
+from tests.documented_code import pieces
 from tests.pipeline.vertex.smoke_on_vertex import vertex_settings
 
+DOCS = Path(__file__).parents[2] / "docs"
 PARENT = "projects/speech-tests/locations/europe-west4"
 MONDAYS = ScheduleSettings("0 3 * * 1", "Europe/Berlin")
 
@@ -308,6 +312,24 @@ def test_a_plan_is_shown_to_people(cloud):
     assert code == 0
     assert "The schedule smoke-synthetic will be made." in text
     assert len(re.findall(r"Mon \d{4}-\d\d-\d\d 03:00 CES?T", text)) == 5
+
+
+def test_the_schedule_of_the_page_is_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine.py", "weekly.py"):
+        Path(name).write_text(pieces("vertex.md")[name])
+    config = load_config("weekly.py")
+    assert config.schedule == ScheduleSettings("0 3 * * 1", "Europe/Berlin")
+    assert config.vertex is not None
+
+
+@pytest.mark.parametrize("group", ["vertex", "schedule"])
+def test_the_page_names_every_command_and_no_other(group):
+    typers: list[Any] = [one.typer_instance for one in app.registered_groups]
+    groups = {one.info.name: one for one in typers}
+    commands = {command.name for command in groups[group].registered_commands}
+    named = re.findall(rf"^w2v2 {group} ([a-z|-]+)", (DOCS / "vertex.md").read_text(), re.MULTILINE)
+    assert {name for names in named for name in names.split("|")} == commands
 
 
 def test_a_configuration_without_a_time_is_told(cloud):
