@@ -44,7 +44,7 @@ _TFX = (
 ROOTS: Mapping[str, Collection[str]] = {
     # With what builds the packages that have no binary, in the stages that are thrown away.
     "build": ("setuptools", "wheel"),
-    "pipeline": (*_BASE, *_LANGUAGE_MODEL, *_TFX, "google-cloud-aiplatform", "kagglehub", "kfp", "onnx"),
+    "pipeline": (*_BASE, *_LANGUAGE_MODEL, *_TFX, "cronsim", "google-cloud-aiplatform", "kagglehub", "kfp", "onnx"),
     "beam-ingest": (*_BASE, *_LANGUAGE_MODEL, *_BEAM, "tensorflow"),
     "beam-tfx": (*_BASE, *_TFX),
     "trainer": (*_BASE, *_TFX),

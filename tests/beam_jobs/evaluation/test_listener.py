@@ -10,7 +10,7 @@ import pytest
 from beam_jobs.evaluation import ALONE, BATCHED, CONSTANT, ONNX, Way
 from beam_jobs.evaluation.listener import Listener
 from model.audio import normalise
-from model.errors import CheckpointError, ConfigurationError, ReleaseError
+from model.errors import CheckpointError, ConfigurationError, ReleaseError, UsageError
 
 SHORT = Way("padded", alone=True, pad_to_samples=12_000)
 
@@ -100,11 +100,11 @@ def test_several_threads_open_one_model(release, waveforms, expected):
 def test_what_is_no_release_is_said(tmp_path, release, waveforms):
     with pytest.raises(ReleaseError, match=r"saved_model must be a SavedModel with the signature 'transcribe': "):
         Listener(tmp_path).hear(BATCHED, waveforms)
-    with pytest.raises(ReleaseError, match=r"must hold config\.json, and .* does not; copy it again"):
+    with pytest.raises(UsageError, match=r"holds no onnx/model\.onnx; copy it again"):
         Listener(tmp_path).hear(ONNX, waveforms)
     shutil.copytree(release, tmp_path / "release")
     (tmp_path / "release" / "onnx" / "onnx" / "model.onnx").write_bytes(b"no model")
-    with pytest.raises(ReleaseError, match=r"model\.onnx must be a whole ONNX model"):
+    with pytest.raises(ReleaseError, match=r"model\.onnx must have \d+ bytes, and has 8; copy .* again\."):
         Listener(tmp_path / "release").hear(ONNX, waveforms)
     (tmp_path / "release" / "saved_model" / "variables" / "variables.index").unlink()
     with pytest.raises(ReleaseError, match=r"saved_model must be a SavedModel with the signature 'transcribe': "):
