@@ -14,9 +14,9 @@ class LayerNorm(keras.layers.LayerNormalization):
     In training, means over channels, and sums over all rows, are matrix products, which read their operand once and
     write nothing of its size. On a CPU this takes less than two thirds of the time.
 
-    In float32 and out of training, rows go to TensorFlow as the channels of a batch norm over the one utterance that
-    they make: a single operation, for which oneDNN has a kernel, in place of seven. On a CPU with oneDNN this takes a
-    fifth to a third of the time.
+    Out of training, in float32, the mean is taken away before the variance is computed, which saves two of Keras'
+    passes: at 768 frames of 768 channels it takes a fifth less. (A batch norm over the rows as its channels would be
+    three times as fast, but oneDNN's kernel of it, in TensorFlow 2.16, crashes when two threads call it at once.)
     """
 
     def call(self, inputs: Any, training: bool = False, factor: float = 1.0) -> Any:
@@ -41,19 +41,8 @@ class LayerNorm(keras.layers.LayerNormalization):
 
 
 def _standardised(values: Any, epsilon: float) -> Any:
-    rows = tf.reshape(values, [1, -1, values.shape[-1], 1])
-    num_rows = tf.shape(rows)[1]
-    standardised, *_ = tf.raw_ops.FusedBatchNormV3(
-        x=rows,
-        scale=tf.ones([num_rows]),
-        offset=tf.zeros([num_rows]),
-        mean=tf.constant([]),
-        variance=tf.constant([]),
-        epsilon=epsilon,
-        data_format="NCHW",
-        is_training=True,
-    )
-    return tf.reshape(standardised, tf.shape(values))
+    centred = values - tf.reduce_mean(values, axis=-1, keepdims=True)
+    return centred * tf.math.rsqrt(tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True) + epsilon)
 
 
 def _normalised(values: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
