@@ -16,10 +16,10 @@ from tfx.extensions.google_cloud_ai_platform.trainer import component as ai_plat
 from tfx.extensions.google_cloud_ai_platform.trainer import executor as ai_platform_executor
 from tfx.utils import json_utils
 
+from components.run_labels import RUN_LABEL
+
 RUN_FLAG = "--w2v2_run="
 """The flag of the task with the name of the run, which is a label of the job: so it is found, and cancelled."""
-
-RUN_LABEL = "w2v2-run"
 
 _LABEL_CHARACTERS = 63
 

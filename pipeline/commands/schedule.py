@@ -12,6 +12,7 @@ from pipeline.commands.outcome import console, ending_in_code, print_json
 
 if TYPE_CHECKING:
     from pipeline.config import PipelineConfig
+    from pipeline.vertex.compile import CompiledPipeline
     from pipeline.vertex.schedule import SchedulePlan
     from pipeline.vertex.service import VertexService
 
@@ -29,7 +30,7 @@ _ConfigOption = Annotated[
 
 def plan(config: _ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> int:
     """Show what `apply` would change, and the next five times; nothing is changed."""
-    chosen, _, planned = _planned("schedule plan", config, as_json)
+    chosen, _, planned, _ = _planned("schedule plan", config, as_json)
     return _show(chosen, planned, as_json)
 
 
@@ -37,11 +38,11 @@ def apply(config: _ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     """Make the schedule what the configuration says; the difference is shown first."""
     from pipeline.vertex import schedule as schedules
 
-    chosen, service, planned = _planned("schedule apply", config, as_json)
+    chosen, service, planned, compiled = _planned("schedule apply", config, as_json)
     if not as_json:
         _show(chosen, planned, as_json)
     if planned.action != "nothing" or planned.surplus:
-        _prepare(chosen)
+        _prepare(chosen, compiled)
     name = schedules.apply(service, planned, _now())
     if as_json:
         return _show(chosen, planned, as_json, name)
@@ -113,7 +114,9 @@ def _told(verb: str, config: str, as_json: bool) -> int:
     return 0
 
 
-def _planned(command: str, config: str, as_json: bool) -> tuple[PipelineConfig, VertexService, SchedulePlan]:
+def _planned(
+    command: str, config: str, as_json: bool
+) -> tuple[PipelineConfig, VertexService, SchedulePlan, CompiledPipeline]:
     from pipeline.foreground import shown
     from pipeline.vertex.compile import compile_for_vertex
     from pipeline.vertex.schedule import planned, wanted_schedule
@@ -123,19 +126,19 @@ def _planned(command: str, config: str, as_json: bool) -> tuple[PipelineConfig, 
     vertex = chosen.vertex
     assert vertex is not None
     with shown(None if as_json else console(), "Compile"):
-        job = job_of(compile_for_vertex(chosen), vertex)
+        compiled = compile_for_vertex(chosen)
     parent = f"projects/{vertex.project}/locations/{vertex.region}"
-    return chosen, service, planned(service, wanted_schedule(_name(chosen), chosen.schedule, parent, job))
+    wanted = wanted_schedule(_name(chosen), chosen.schedule, parent, job_of(compiled, vertex))
+    return chosen, service, planned(service, wanted), compiled
 
 
-def _prepare(config: PipelineConfig) -> None:
+def _prepare(config: PipelineConfig, compiled: CompiledPipeline) -> None:
     """Looks at what the runs need, and puts what is missing in its place."""
     from pipeline.vertex import preflight, submission
-    from pipeline.vertex.compile import compile_for_vertex
 
     assert config.vertex is not None
     preflight.look(config.vertex)
-    submission.place_needs(config, compile_for_vertex(config))
+    submission.place_needs(config, compiled)
 
 
 def _show(config: PipelineConfig, planned: SchedulePlan, as_json: bool, name: str | None = None) -> int:

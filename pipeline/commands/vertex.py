@@ -129,9 +129,9 @@ def status(
     as_json: JsonOption = False,
 ) -> int:
     """Show the runs of a pipeline on Vertex AI, or the tasks of one."""
+    from components.run_labels import PIPELINE_LABEL
     from pipeline.vertex.inputs import runner_name
     from pipeline.vertex.runs import run_of
-    from pipeline.vertex.submission import PIPELINE_LABEL
 
     chosen, service = _service("vertex status", config, corpus)
     if run is not None:
@@ -165,9 +165,9 @@ def logs(
 ) -> int:
     """Print what the tasks of a run have written, and the training that one of them waits for."""
     from beam_jobs.places import printable
+    from components.run_labels import RUN_LABEL
     from pipeline.vertex.logs import read_logs
     from pipeline.vertex.runs import run_of
-    from pipeline.vertex.submission import RUN_LABEL
 
     chosen, service = _service("vertex logs", config, None)
     assert chosen.vertex is not None

@@ -9,6 +9,7 @@ from typing import Any
 
 from beam_jobs import places
 from components.code_fingerprint import code_fingerprint
+from components.run_labels import PIPELINE_LABEL, RUN_LABEL
 from model.errors import ConfigurationError
 from model.settings import digest
 from model.version import __version__
@@ -60,7 +61,7 @@ def _job_labels(config: PipelineConfig, vertex: VertexSettings) -> dict[str, str
 
     They are part of what the cache compares, so that they tell nothing that changes with code that a task does not run.
     """
-    return {**vertex.labels, "w2v2-pipeline": runner_name(config)}
+    return {**vertex.labels, PIPELINE_LABEL: runner_name(config)}
 
 
 def inputs_for(config: PipelineConfig, vertex: VertexSettings, found: CloudSources) -> RunInputs:
@@ -115,7 +116,7 @@ def _beam_flags(vertex: VertexSettings, image: str, labels: Mapping[str, str]) -
         "--sdk_location=container",
         *_network_flags(dataflow),
         *(f"--labels={key}={value}" for key, value in sorted(labels.items())),
-        f"--labels=w2v2-run={JOB_NAME_PLACEHOLDER}",
+        f"--labels={RUN_LABEL}={JOB_NAME_PLACEHOLDER}",
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from beam_jobs import places
+from components.run_labels import RUN_LABEL
 from model.progress import emit
 from pipeline.config import PipelineConfig
 from pipeline.vertex.compile import CompiledPipeline
@@ -19,8 +20,6 @@ from pipeline.vertex.service import VertexService
 from pipeline.vertex.settings import VertexSettings
 
 SUBMISSION_LABEL = "w2v2-submission"
-RUN_LABEL = "w2v2-run"
-PIPELINE_LABEL = "w2v2-pipeline"
 
 _ENDED = ("SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED")
 
