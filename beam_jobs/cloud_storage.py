@@ -215,6 +215,52 @@ def each(work: Callable[[_Item], _Result], items: Sequence[_Item], what: str = "
     return [future.result() for future in futures]
 
 
+def download(address: str, path: Path) -> None:
+    """Writes a file of this machine with the content of an object.
+
+    Raises:
+      FileNotFoundError: there is none.
+    """
+    bucket, name = split_address(address)
+    with _said(address), path.open("wb") as file:
+        _client().bucket(bucket).blob(name).download_to_file(file, retry=_retry())
+
+
+@contextlib.contextmanager
+def opened(address: str, ahead_bytes: int = 0) -> Iterator[Callable[[int, int], bytes]]:
+    """Gives a function that reads bytes of an object from an offset on, as many as there are of those asked for.
+
+    Args:
+      address: Of the object.
+      ahead_bytes: So many are fetched with one request at least, for whoever reads one piece behind the other.
+
+    Raises:
+      FileNotFoundError: there is none.
+    """
+    held, begin = b"", 0
+
+    def read(offset: int, size: int) -> bytes:
+        nonlocal held, begin
+        if not begin <= offset <= offset + size <= begin + len(held):
+            held, begin = _read_range(address, offset, max(size, ahead_bytes)), offset
+        return held[offset - begin : offset - begin + size]
+
+    yield read
+
+
+def _read_range(address: str, offset: int, size: int) -> bytes:
+    from google.api_core.exceptions import RequestRangeNotSatisfiable
+
+    bucket, name = split_address(address)
+    with _said(address):
+        try:
+            blob = _client().bucket(bucket).blob(name)
+            return blob.download_as_bytes(start=offset, end=offset + size - 1, retry=_retry())
+        except RequestRangeNotSatisfiable:
+            # It ends before the offset.
+            return b""
+
+
 def upload_tree(directory: Path, address: str) -> None:
     """Writes an object for each file below a directory; hidden files are left out.
 

@@ -17,11 +17,14 @@ import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from beam_jobs import cloud_storage
 from model.errors import DataError, UsageError
 from model.storage import create_file, json_text, open_at_once, replacing, require_replaceable
+
+if TYPE_CHECKING:
+    from model.record_index import Read
 
 _SEPARATOR = "://"
 _MISSING = "missing"
@@ -214,6 +217,16 @@ def open_stream(place: str) -> BinaryIO:
     return cloud_storage.open_stream(place) if is_remote(place) else Path(place).open("rb")
 
 
+def open_file(place: str, ahead_bytes: int = 0) -> contextlib.AbstractContextManager[Read]:
+    """Opens a file for reading pieces of it, as `model.record_index` asks for it."""
+    if is_remote(place):
+        return cloud_storage.opened(place, ahead_bytes)
+    # Whoever lists files alone must not wait for NumPy.
+    from model.record_index import open_here_or_there
+
+    return open_here_or_there(place)
+
+
 @contextlib.contextmanager
 def here(place: str, scratch_dir: str | os.PathLike[str]) -> Iterator[Path]:
     """Gives a file of this machine with the content of a file: itself, or a copy that is gone after the block.
@@ -335,8 +348,11 @@ def _copy(old_and_new: tuple[str, str]) -> None:
     elif is_remote(new):
         cloud_storage.upload(Path(old), new)
     else:
-        with replacing(new) as temporary, open_stream(old) as stream, temporary.open("wb") as file:
-            shutil.copyfileobj(stream, file)
+        with replacing(new) as temporary:
+            if is_remote(old):
+                cloud_storage.download(old, temporary)
+            else:
+                shutil.copyfile(old, temporary)
 
 
 def require_free(place: str, marker: str, source: str = "") -> None:

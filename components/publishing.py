@@ -6,7 +6,6 @@ by itself.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from tfx import types
@@ -17,18 +16,19 @@ from beam_jobs.release_destinations import open_destination
 from components.artifacts import Evaluation
 from components.code_fingerprint import code_fingerprint
 from components.decisions import last_of, read_decisions, standing_of
+from components.staging import STAGING_CODE, staged
 from model.export.destinations.opening import hub_destinations
 from model.export.destinations.settings import PublicationSettings
-from model.export.publish import PUBLICATION_FILE, Blessing, publish
-from model.export.release import Format
+from model.export.evaluation_summary import GATE_FILE, METRICS_FILE
+from model.export.publish import PROBES_FILE, PUBLICATION_FILE, Blessing, publish
+from model.export.release import RELEASE_FILE, Format
 from model.settings import from_json, to_json
 from model.storage import write_json
 
 _SHARED_CODE = (
     "components.publishing",
     "components.decisions",
-    "beam_jobs.places",
-    "beam_jobs.cloud_storage",
+    *STAGING_CODE,
     "beam_jobs.release_bucket",
     "beam_jobs.release_destinations",
 )
@@ -133,26 +133,34 @@ def push(
       DataError: a decision cannot be read.
       TryAgainError: a hub or Cloud Storage does not answer, or there is no room left.
     """
+    release = artifact_utils.get_single_instance(input_dict["model"])
     evaluation = artifact_utils.get_single_instance(input_dict["evaluation"])
-    name = exec_properties["name"]
-    publication = publish(
-        format_,
-        artifact_utils.get_single_instance(input_dict["model"]).uri,
-        evaluation.uri,
-        _blessing(
-            artifact_utils.get_single_instance(input_dict["model_blessing"]),
-            evaluation.get_string_custom_property("verdict"),
-            exec_properties["decisions"],
-        ),
-        [
-            open_destination(exec_properties["destination"], name, format_),
-            *hub_destinations(from_json(PublicationSettings, exec_properties["hubs"]), format_),
-        ],
-        name,
-    )
     artifact = artifact_utils.get_single_instance(output_dict["pushed_model"])
-    properties = publication.to_mapping()
-    write_json(Path(artifact.uri) / PUBLICATION_FILE, properties)
+    name = exec_properties["name"]
+    blessing = _blessing(
+        artifact_utils.get_single_instance(input_dict["model_blessing"]),
+        evaluation.get_string_custom_property("verdict"),
+        exec_properties["decisions"],
+    )
+    with staged() as stage:
+        # Of what is not published, nothing is read.
+        release_dir, evaluation_dir = release.uri, evaluation.uri
+        if blessing.blessed:
+            release_dir = stage.input(release.uri, RELEASE_FILE, format_)
+            evaluation_dir = stage.input(evaluation.uri, METRICS_FILE, GATE_FILE, PROBES_FILE)
+        publication = publish(
+            format_,
+            release_dir,
+            evaluation_dir,
+            blessing,
+            [
+                open_destination(exec_properties["destination"], name, format_),
+                *hub_destinations(from_json(PublicationSettings, exec_properties["hubs"]), format_),
+            ],
+            name,
+        )
+        properties = publication.to_mapping()
+        write_json(stage.output(artifact.uri) / PUBLICATION_FILE, properties)
     artifact.set_int_custom_property("pushed", properties.pop("pushed"))
     for key, value in properties.items():
         artifact.set_string_custom_property(key, value)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from beam_jobs import places
 from beam_jobs.evaluation.batches import Batch
 from beam_jobs.evaluation.heard import HeardBy, HeardUtterance, Sound, Way
 from beam_jobs.evaluation.listener import Listener
@@ -99,7 +100,7 @@ def _hear(
 
 
 def _read(file: str, offset: int, size_bytes: int) -> Utterance:
-    record = read_record(file, offset, size_bytes)
+    record = read_record(file, offset, size_bytes, places.open_file)
     try:
         utterance = decode(record)
     except DataError as error:

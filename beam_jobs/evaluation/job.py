@@ -113,7 +113,7 @@ def _read_indices(examples: str, splits: Sequence[str]) -> dict[str, RecordIndex
             )
         files = [places.join(directory, name) for name in places.list_names(directory)]
         if files:
-            found[split] = read_index(files, split)
+            found[split] = read_index(files, split, places.open_file)
     return found
 
 

@@ -89,7 +89,7 @@ class _LocalListener:
             release_dir = str(copy)
         if beam_search is not None and places.is_remote(beam_search.language_model):
             copy = self._new_directory() / places.name_of(beam_search.language_model)
-            copy.write_bytes(places.read_bytes(beam_search.language_model))
+            places.copy_file(beam_search.language_model, str(copy))
             beam_search = dataclasses.replace(beam_search, language_model=str(copy))
         self.listener = Listener(release_dir, beam_search)
 

@@ -13,6 +13,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from components.checkpoint_converter.executor import Executor
 from components.checkpoint_converter.settings import CheckpointSettings
 from components.code_fingerprint import code_fingerprint
+from components.staging import STAGING_CODE
 from model.training.settings import Task
 
 
@@ -75,7 +76,7 @@ class CheckpointConverter(base_component.BaseComponent):
                 vocabulary=json.dumps(dict(vocabulary), ensure_ascii=False),
                 seed=settings.seed,
                 checkpoint_fingerprint=checkpoint_fingerprint,
-                code_fingerprint=code_fingerprint("components.checkpoint_converter", "model"),
+                code_fingerprint=code_fingerprint("components.checkpoint_converter", *STAGING_CODE, "model"),
                 model=types.Channel(type=standard_artifacts.Model),
             )
         )

@@ -12,6 +12,7 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components.checkpoint_converter.settings import RANDOM, TINY
+from components.staging import staged
 
 
 class Executor(base_executor.BaseExecutor):
@@ -45,7 +46,7 @@ class Executor(base_executor.BaseExecutor):
         Raises:
           CheckpointError: the checkpoint does not become the model that it describes, its head serves for something
             else, or the model does not give the reference activations.
-          TryAgainError: the Hub does not answer.
+          TryAgainError: the Hub or Cloud Storage does not answer.
         """
         from model.architectures import find_architecture
         from model.checkpoint import convert_checkpoint, make_random_model
@@ -55,26 +56,28 @@ class Executor(base_executor.BaseExecutor):
 
         del input_dict
         artifact = artifact_utils.get_single_instance(output_dict["model"])
-        directory = os.fspath(path_utils.serving_model_dir(artifact.uri))
         head, seed = exec_properties["head"], exec_properties["seed"]
         id_by_token = json.loads(exec_properties["vocabulary"])
         vocabulary = Vocabulary.from_mapping(id_by_token) if id_by_token else None
-        if exec_properties["checkpoint"] == RANDOM:
-            config = find_architecture(exec_properties["architecture"])
-            report = make_random_model(config, head, vocabulary, directory, seed)
-        else:
-            named = exec_properties["checkpoint"]
-            report = convert_checkpoint(
-                TINY_CHECKPOINT if named == TINY else named,
-                directory,
-                language=exec_properties["language"] or None,
-                activations=exec_properties["activations"] or None,
-                head=head,
-                vocabulary=vocabulary,
-                seed=seed,
-            )
+        with staged() as stage:
+            directory = path_utils.serving_model_dir(os.fspath(stage.output(artifact.uri)))
+            if exec_properties["checkpoint"] == RANDOM:
+                config = find_architecture(exec_properties["architecture"])
+                report = make_random_model(config, head, vocabulary, directory, seed)
+            else:
+                named = exec_properties["checkpoint"]
+                report = convert_checkpoint(
+                    TINY_CHECKPOINT if named == TINY else named,
+                    directory,
+                    language=exec_properties["language"] or None,
+                    activations=exec_properties["activations"] or None,
+                    head=head,
+                    vocabulary=vocabulary,
+                    seed=seed,
+                )
+            model_digest = read_manifest(directory)["model_digest"]
         properties = {
-            "model_digest": read_manifest(directory)["model_digest"],
+            "model_digest": model_digest,
             "head": report["head"],
             "source_checkpoint": report["source"]["name"],
             "source_revision": report["source"]["revision"] or "",

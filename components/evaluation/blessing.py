@@ -14,8 +14,10 @@ from tfx import types
 from tfx.components.evaluator import constants
 from tfx.types import artifact_utils
 
+from beam_jobs import places
 from components.evaluation.files import write_files, write_text
 from components.evaluation.gate import Decision
+from components.staging import Stage
 from model.export.release import TRAINING_FILE
 from model.storage import read_json, replacing, sha256_of_file
 
@@ -35,37 +37,48 @@ class Inputs:
     Attributes:
       examples: With `dataset_info.json` at its root.
       release: What is judged.
+      release_dir: Its files, on this machine.
       baseline: The latest blessed release; None where no model was blessed yet.
+      baseline_dir: Its files, on this machine.
       anomalies: Those that ExampleValidator found, by split; None where they cannot be read.
     """
 
     examples: types.Artifact
     release: types.Artifact
+    release_dir: Path
     baseline: types.Artifact | None
+    baseline_dir: Path | None
     anomalies: dict[str, list[str]] | None
 
     @classmethod
-    def of(cls, input_dict: Mapping[str, list[types.Artifact]]) -> Inputs:
-        """Reads the inputs that `EvaluatorSpec` names."""
+    def of(cls, input_dict: Mapping[str, list[types.Artifact]], stage: Stage) -> Inputs:
+        """Reads the inputs that `EvaluatorSpec` names.
+
+        Args:
+          input_dict: The artifacts.
+          stage: Gives the files of both releases. Examples, of which there may be many, stay where they are.
+        """
+        release = artifact_utils.get_single_instance(input_dict["model"])
         baselines = input_dict.get("baseline_model") or []
         return cls(
             examples=artifact_utils.get_single_instance(input_dict["examples"]),
-            release=artifact_utils.get_single_instance(input_dict["model"]),
+            release=release,
+            release_dir=stage.input(release.uri),
             baseline=baselines[0] if baselines else None,
+            baseline_dir=stage.input(baselines[0].uri) if baselines else None,
             anomalies=read_anomalies(input_dict.get("example_anomalies") or []),
         )
 
-    @property
-    def baseline_uri(self) -> str | None:
-        """Where the latest blessed release lies; None where there is none."""
-        return None if self.baseline is None else self.baseline.uri
-
-    def add_to(self, metrics: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns metrics with the anomalies, and with how the model was trained."""
-        return {**metrics, "anomalies": self.anomalies, "training": read_training(self.release.uri)}
+    def add_to(self, metrics: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
+        """Returns metrics with the anomalies, and with how the model was trained; what they name is no copy."""
+        baseline = metrics.get("baseline")
+        if baseline and baseline["error"]:
+            metrics = {**metrics, "baseline": {**baseline, "error": stage.named(baseline["error"])}}
+        return {**metrics, "anomalies": self.anomalies, "training": read_training(self.release_dir)}
 
 
 def conclude(
+    stage: Stage,
     output_dict: Mapping[str, list[types.Artifact]],
     inputs: Inputs,
     decision: Decision,
@@ -79,6 +92,7 @@ def conclude(
     """Writes the outputs that `EvaluatorSpec` names.
 
     Args:
+      stage: Gives the directories of the outputs.
       output_dict: One Evaluation and one ModelBlessing.
       inputs: What was judged, and what it was compared with.
       decision: Of the gate.
@@ -90,11 +104,11 @@ def conclude(
       pipeline_name: Of the pipeline within which models are compared.
     """
     evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
-    write_evaluation(evaluation, decision, metrics, rows, report, probes)
+    write_evaluation(stage, evaluation, decision, metrics, rows, report, probes)
     for name, value in properties.items():
         evaluation.set_string_custom_property(name, json.dumps(value))
     blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-    bless(blessing, decision, metrics, inputs.release, inputs.baseline, pipeline_name)
+    bless(stage, blessing, decision, metrics, inputs.release, inputs.baseline, pipeline_name)
 
 
 def read_anomalies(artifacts: list[types.Artifact]) -> dict[str, list[str]] | None:
@@ -104,23 +118,24 @@ def read_anomalies(artifacts: list[types.Artifact]) -> dict[str, list[str]] | No
     found: dict[str, list[str]] = {}
     for artifact in artifacts:
         for split in artifact_utils.decode_split_names(artifact.split_names):
-            path = Path(artifact.uri) / f"Split-{split}" / _ANOMALIES_FILE
-            if not path.is_file():
+            place = places.join(artifact.uri, f"Split-{split}", _ANOMALIES_FILE)
+            if not places.is_file(place):
                 return None
-            anomalies = anomalies_pb2.Anomalies.FromString(path.read_bytes())
+            anomalies = anomalies_pb2.Anomalies.FromString(places.read_bytes(place))
             found[split] = [
                 f"{name}: {info.short_description}" for name, info in sorted(anomalies.anomaly_info.items())
             ]
     return found or None
 
 
-def read_training(release_dir: str) -> dict[str, Any] | None:
+def read_training(release_dir: Path) -> dict[str, Any] | None:
     """Returns how the model of a release was trained; None where ReleaseExporter was told nothing of it."""
-    path = Path(release_dir) / TRAINING_FILE
+    path = release_dir / TRAINING_FILE
     return read_json(path) if path.is_file() else None
 
 
 def write_evaluation(
+    stage: Stage,
     evaluation: types.Artifact,
     decision: Decision,
     metrics: dict[str, Any],
@@ -131,6 +146,7 @@ def write_evaluation(
     """Writes the files of an evaluation, as `Evaluation` draws them, and the properties that every one has.
 
     Args:
+      stage: Gives its directory.
       evaluation: The artifact.
       decision: Of the gate.
       metrics: The content of `metrics.json`.
@@ -138,7 +154,7 @@ def write_evaluation(
       report: The content of `report.html`.
       probes: The arrays of `probes.npz`.
     """
-    root = Path(evaluation.uri)
+    root = stage.output(evaluation.uri)
     write_files(root, decision, metrics, rows, report)
     _write_probes(root / "probes.npz", probes)
     evaluation.set_string_custom_property("verdict", decision.verdict)
@@ -148,6 +164,7 @@ def write_evaluation(
 
 
 def bless(
+    stage: Stage,
     blessing: types.Artifact,
     decision: Decision,
     metrics: Mapping[str, Any],
@@ -158,6 +175,7 @@ def bless(
     """Writes the blessing, in the form in which the resolver of the latest blessed model looks for it.
 
     Args:
+      stage: Gives its directory.
       blessing: The artifact.
       decision: Of the gate; only ACCEPT blesses.
       metrics: With the digests of what was judged.
@@ -167,7 +185,7 @@ def bless(
     """
     blessed = decision.verdict == "ACCEPT"
     name = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
-    write_text(Path(blessing.uri) / name, "")
+    write_text(stage.output(blessing.uri) / name, "")
     blessing.set_int_custom_property(
         constants.ARTIFACT_PROPERTY_BLESSED_KEY, constants.BLESSED_VALUE if blessed else constants.NOT_BLESSED_VALUE
     )

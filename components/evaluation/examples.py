@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,14 @@ import numpy as np
 
 from beam_jobs import places
 from beam_jobs.evaluation.batches import spread
+from model.errors import DataError
 from model.examples import HEAD_BYTES, Utterance, decode, decode_texts, end_of_audio, read_utterances
 from model.record_index import RecordIndex, opened, read_index
 
 INFO_FILE = "dataset_info.json"
+
+# Texts lie behind the sound of each record, some 200 KB apart: what lies between is fetched with them.
+_AHEAD_BYTES = 8 << 20
 
 
 def read_info(examples_dir: str | Path) -> Mapping[str, Any]:
@@ -23,9 +28,20 @@ def read_info(examples_dir: str | Path) -> Mapping[str, Any]:
 
 
 def read_split(examples_dir: str | Path, split: str) -> list[Utterance]:
-    """Returns the utterances of a split; none where there is no such split."""
-    shards = sorted((Path(examples_dir) / f"Split-{split}").glob("*"))
-    return list(read_utterances(str(path) for path in shards))
+    """Returns the utterances of a split; none where there is no such split.
+
+    Raises:
+      DataError: a shard is damaged, or a record is no utterance.
+    """
+    return [utterance for shard in _shards(examples_dir, split) for utterance in _read_shard(shard)]
+
+
+def _read_shard(shard: str) -> list[Utterance]:
+    with places.here(shard, tempfile.gettempdir()) as path:
+        try:
+            return list(read_utterances([str(path)]))
+        except DataError as error:
+            raise DataError(str(error).replace(str(path), shard)) from error
 
 
 def read_texts(examples_dir: str | Path, split: str) -> Iterator[dict[str, str]]:
@@ -66,15 +82,19 @@ def read_sound(examples_dir: str | Path, splits: Iterable[str], utterance_ids: I
 
 def _index(examples_dir: str | Path, split: str) -> RecordIndex | None:
     """Returns where the records of a split are; None where it has no shard."""
+    shards = _shards(examples_dir, split)
+    return read_index(shards, split, places.open_file) if shards else None
+
+
+def _shards(examples_dir: str | Path, split: str) -> list[str]:
     directory = places.join(places.absolute(examples_dir), f"Split-{split}")
-    names = places.list_names(directory) if places.is_directory(directory) else []
-    return read_index([places.join(directory, name) for name in names], split) if names else None
+    return [places.join(directory, name) for name in places.list_names(directory)]
 
 
 def _numbered_texts(index: RecordIndex) -> Iterator[tuple[int, dict[str, str]]]:
     """Yields the number of each record with its texts; each shard is opened once."""
     for place, file in enumerate(index.files):
-        with opened(file) as read:
+        with opened(file, places.open_file, _AHEAD_BYTES) as read:
             for number in np.flatnonzero(index.file_numbers == place).tolist():
                 yield number, _texts(index, number, read)
 

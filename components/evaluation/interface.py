@@ -10,6 +10,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from components.artifacts import Evaluation
 from components.code_fingerprint import code_fingerprint
+from components.staging import STAGING_CODE
 from model.settings import to_json
 
 
@@ -69,7 +70,7 @@ def evaluator_spec(
         gate_settings=to_json(gate_settings),
         files_state=files_state,
         pipeline_name=pipeline_name,
-        code_fingerprint=code_fingerprint(*packages, "components.evaluation", "model"),
+        code_fingerprint=code_fingerprint(*packages, "components.evaluation", *STAGING_CODE, "model"),
         evaluation=types.Channel(type=Evaluation),
         blessing=types.Channel(type=standard_artifacts.ModelBlessing),
     )

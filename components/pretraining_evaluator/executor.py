@@ -10,6 +10,7 @@ from tfx.components.evaluator import executor as tfx_evaluator
 from components.evaluation.blessing import Inputs, conclude
 from components.pretraining_evaluator.gate import decide
 from components.pretraining_evaluator.settings import PretrainingEvaluationSettings, PretrainingGateSettings
+from components.staging import staged
 from model.settings import from_json
 
 
@@ -47,26 +48,29 @@ class Executor(tfx_evaluator.Executor):
         Raises:
           ReleaseError: the candidate is not what ReleaseExporter wrote, or was not pre-trained.
           DiskFullError: there is no room left.
+          TryAgainError: Cloud Storage does not answer.
         """
         from components.pretraining_evaluator.measure import measure
         from components.pretraining_evaluator.report import render_report
 
-        inputs = Inputs.of(input_dict)
         settings = from_json(PretrainingEvaluationSettings, exec_properties["evaluation_settings"])
-        measured = measure(inputs.examples.uri, inputs.release.uri, inputs.baseline_uri, settings)
-        metrics = inputs.add_to(measured.metrics)
-        decision = decide(metrics, from_json(PretrainingGateSettings, exec_properties["gate_settings"]))
-        report = render_report(decision, metrics, measured.rows)
-        names = ("contrastive_loss", "accuracy", "code_perplexity")
-        measures = {split: {name: found[name] for name in names} for split, found in metrics["splits"].items()}
-        conclude(
-            output_dict,
-            inputs,
-            decision,
-            metrics,
-            measured.rows,
-            report,
-            measured.probes,
-            {"measures": measures},
-            exec_properties["pipeline_name"],
-        )
+        gate = from_json(PretrainingGateSettings, exec_properties["gate_settings"])
+        with staged() as stage:
+            inputs = Inputs.of(input_dict, stage)
+            measured = measure(inputs.examples.uri, inputs.release_dir, inputs.baseline_dir, settings)
+            metrics = inputs.add_to(measured.metrics, stage)
+            decision = decide(metrics, gate)
+            names = ("contrastive_loss", "accuracy", "code_perplexity")
+            measures = {split: {name: found[name] for name in names} for split, found in metrics["splits"].items()}
+            conclude(
+                stage,
+                output_dict,
+                inputs,
+                decision,
+                metrics,
+                measured.rows,
+                render_report(decision, metrics, measured.rows),
+                measured.probes,
+                {"measures": measures},
+                exec_properties["pipeline_name"],
+            )

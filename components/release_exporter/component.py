@@ -10,6 +10,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from components.code_fingerprint import code_fingerprint
 from components.release_exporter.executor import Executor
 from components.release_exporter.settings import ReleaseSettings
+from components.staging import STAGING_CODE
 from model.settings import to_json
 
 
@@ -54,7 +55,7 @@ class ReleaseExporter(base_component.BaseComponent):
                 model=model,
                 examples=examples,
                 settings=to_json(settings),
-                code_fingerprint=code_fingerprint("components.release_exporter", "model"),
+                code_fingerprint=code_fingerprint("components.release_exporter", *STAGING_CODE, "model"),
                 release=types.Channel(type=standard_artifacts.Model),
             )
         )

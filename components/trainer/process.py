@@ -18,9 +18,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
+from beam_jobs import places
+from components.staging import Stage, staged
 from components.trainer.request import ANEW_VARIABLE, TrainingRequest
 from model import fresh_process
 from model.errors import CheckpointError, ConfigurationError, DataError, DiskFullError, TryAgainError, UsageError
@@ -70,6 +71,13 @@ def train(
     Raises:
       W2v2Error: as `run_fn` says.
     """
+    with staged() as stage:
+        return _train(request, stage, should_stop, listen)
+
+
+def _train(
+    request: TrainingRequest, stage: Stage, should_stop: Callable[[], bool], listen: Callable[[], None]
+) -> dict[str, Any]:
     from model.training.strategy import is_chief, open_strategy
 
     strategy = open_strategy(request.settings)
@@ -88,11 +96,13 @@ def train(
     from model.wav2vec2 import MODEL_BY_HEAD
 
     settings = request.settings
-    base = load_model(request.base_model)
+    # Of several workers each has copies to read; what is written is written by one.
+    base = load_model(stage.input(request.base_model))
+    output_dir = stage.output(request.output_dir) if is_chief() else None
     is_ctc = settings.task == "ctc"
     _require_head(base, request)
     config = regularised(base.config, settings)
-    data, lengths = _data(request, base, config, strategy)
+    data, lengths = _data(request, stage, base, config, strategy)
     identity = {
         "settings": {n: v for n, v in to_mapping(settings).items() if n not in _NOT_OF_THE_RESULT},
         "start": base.digest,
@@ -129,7 +139,7 @@ def train(
         "validation_left_out": len(data.validation_plan.left_out),
         **dataclasses.asdict(result),
     }
-    if not is_chief():
+    if output_dir is None:
         return {"steps": result.steps, **result.final}
     # In float32 and on one device, whatever the training ran on; and with the dropouts and masks that the checkpoint
     # came with: those of this training are in training.json, and what follows it may want others.
@@ -137,7 +147,7 @@ def train(
     values = training.weights()
     for path, variable in written.named_weights().items():
         variable.assign(values[path])
-    model_dir = Path(request.output_dir) / "model_directory"
+    model_dir = output_dir / "model_directory"
     manifest = save_model(
         written,
         base.tokens,
@@ -146,7 +156,7 @@ def train(
         source_checkpoint=base.manifest["source_checkpoint"],
         extra_files={"training.json": report},
     )
-    export_saved_model(load_model(model_dir), request.serving_dir)
+    export_saved_model(load_model(model_dir), output_dir / places.name_of(request.serving_dir))
     _copy_files(f"{store.directory}/{TENSORBOARD}", request.model_run_dir)
     return {"steps": result.steps, "model_digest": manifest["model_digest"], **result.final}
 
@@ -155,11 +165,11 @@ def _read_request(said: str) -> TrainingRequest:
     if said.lstrip().startswith("{"):
         return from_json(TrainingRequest, said)
     try:
-        return from_json(TrainingRequest, Path(said).read_text(encoding="utf-8"))
+        return from_json(TrainingRequest, places.read_bytes(said).decode())
     except OSError as error:
         raise UsageError(
-            f"The request of a training must be JSON, or a file with it; {said} cannot be read ({error.strerror}): the"
-            " worker that a run has started writes it."
+            f"The request of a training must be JSON, or a file with it; {said} cannot be read"
+            f" ({error.strerror or error}): the worker that a run has started writes it."
         ) from error
 
 
@@ -196,7 +206,7 @@ def _copy_files(source: str, destination: str) -> None:
     import tensorflow as tf
 
     tf.io.gfile.makedirs(destination)
-    for name in tf.io.gfile.listdir(source):
+    for name in tf.io.gfile.listdir(source) if tf.io.gfile.isdir(source) else ():
         tf.io.gfile.copy(f"{source}/{name}", f"{destination}/{name}", overwrite=True)
 
 
@@ -214,7 +224,7 @@ def _require_head(base: Any, request: TrainingRequest) -> None:
         )
 
 
-def _data(request: TrainingRequest, base: Any, config: Any, strategy: Any) -> tuple[Any, list[int]]:
+def _data(request: TrainingRequest, stage: Stage, base: Any, config: Any, strategy: Any) -> tuple[Any, list[int]]:
     """Returns what the training reads, and the padded lengths of its buckets."""
     from components.trainer.transform_graph import TransformGraph
     from model.training.batches import BatchReader
@@ -226,7 +236,7 @@ def _data(request: TrainingRequest, base: Any, config: Any, strategy: Any) -> tu
     settings = request.settings
     index = _index(request.train_files, "training")
     validation_index = _index(request.eval_files, "validation")
-    graph = TransformGraph(request.transform_output)
+    graph = TransformGraph(str(stage.input(request.transform_output)))
     learned = graph.learned(index.read(0))
     step = config.samples_per_frame
     lengths = bucket_lengths(learned.length_quantiles, step, settings.max_samples, settings.num_buckets)

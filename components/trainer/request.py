@@ -24,7 +24,7 @@ class TrainingRequest:
       transform_output: What Transform wrote.
       base_model: The model directory to start from.
       output_dir: Where `model_directory/` is written.
-      serving_dir: Where the SavedModel is written.
+      serving_dir: Where the SavedModel is written, directly below `output_dir`.
       model_run_dir: Where the events for TensorBoard are left at the end.
       vocabulary: Id by token, as Transform had it; empty where there are no transcripts.
       staging_dir: Below it, each training has a directory for its states.

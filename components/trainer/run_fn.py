@@ -7,9 +7,10 @@ a TPU can be set up any more; in a process that begins with the training they ca
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import posixpath
 from typing import Any
 
+from beam_jobs import places
 from components.trainer.request import REQUEST_FILE, TrainingRequest
 from model import fresh_process
 from model.settings import from_json, to_json
@@ -50,7 +51,7 @@ def run_fn(fn_args: Any) -> None:
         eval_files=tuple(fn_args.eval_files),
         transform_output=fn_args.transform_output,
         base_model=fn_args.base_model,
-        output_dir=str(Path(fn_args.serving_model_dir).parent),
+        output_dir=posixpath.dirname(fn_args.serving_model_dir.rstrip("/")),
         serving_dir=fn_args.serving_model_dir,
         model_run_dir=fn_args.model_run_dir,
         vocabulary=config["vocabulary"],
@@ -72,10 +73,4 @@ def _leave_request(request: TrainingRequest) -> None:
     """Writes what the other workers of the training are asked for, where all of them see it."""
     if not is_chief():
         return
-    import tensorflow as tf
-
-    path = f"{request.staging_dir}/{REQUEST_FILE}"
-    tf.io.gfile.makedirs(request.staging_dir)
-    with tf.io.gfile.GFile(f"{path}.new", "w") as stream:
-        stream.write(to_json(request))
-    tf.io.gfile.rename(f"{path}.new", path, overwrite=True)
+    places.write_bytes(places.join(request.staging_dir, REQUEST_FILE), to_json(request).encode())

@@ -11,8 +11,10 @@ from tfx.types import artifact_utils
 from beam_jobs import places
 from components.evaluation.blessing import Inputs, conclude
 from components.evaluation.examples import read_sound
+from components.staging import staged
 from components.wer_evaluator.gate import decide
 from components.wer_evaluator.settings import EvaluationSettings, GateSettings
+from model.errors import UsageError
 from model.settings import from_json, to_mapping
 from model.version import __version__
 
@@ -51,7 +53,7 @@ class Executor(tfx_evaluator.Executor):
         Raises:
           ReleaseError: the candidate is not what ReleaseExporter wrote.
           DataError: the examples are damaged, or hold an utterance twice.
-          TryAgainError: memory or disk is full.
+          TryAgainError: memory or disk is full, or Cloud Storage does not answer.
         """
         from beam_jobs.evaluation.job import hear
         from beam_jobs.evaluation.listener import Listener
@@ -59,59 +61,70 @@ class Executor(tfx_evaluator.Executor):
         from components.wer_evaluator.measure import chosen_splits, measure
         from components.wer_evaluator.report import audio_ids, render_report
 
-        inputs = Inputs.of(input_dict)
         settings = from_json(EvaluationSettings, exec_properties["evaluation_settings"])
         gate = from_json(GateSettings, exec_properties["gate_settings"])
-        split_names = artifact_utils.decode_split_names(inputs.examples.split_names)
-        splits = chosen_splits(split_names, settings)
-        temporary = self._get_tmp_dir()
+        with staged() as stage:
+            inputs = Inputs.of(input_dict, stage)
+            examples = inputs.examples.uri
+            split_names = artifact_utils.decode_split_names(inputs.examples.split_names)
+            splits = chosen_splits(split_names, settings)
 
-        def hear_release(release_dir: Any, ways: Any, num_probes: int, stage: str) -> Any:
-            place = places.join(places.absolute(temporary), stage.replace(" ", "-"))
-            heard = hear(
-                inputs.examples.uri,
-                splits,
-                release_dir,
-                ways,
-                self._make_beam_pipeline,
-                working_dir=place,
-                batch_samples=settings.batch_samples,
-                num_probes=num_probes,
-                stage=stage,
-                beam_search=settings.beam_search,
+            def hear_release(release_dir: Any, ways: Any, num_probes: int, name: str) -> Any:
+                place = places.join(self._working_dir(), name.replace(" ", "-"))
+                heard = hear(
+                    examples,
+                    splits,
+                    # Workers on other machines do not see the copy.
+                    stage.uri_of(release_dir),
+                    ways,
+                    self._make_beam_pipeline,
+                    working_dir=place,
+                    batch_samples=settings.batch_samples,
+                    num_probes=num_probes,
+                    stage=name,
+                    beam_search=settings.beam_search,
+                )
+                return heard, read_probes(place)
+
+            measured = measure(
+                examples,
+                split_names,
+                inputs.release_dir,
+                inputs.baseline_dir,
+                settings,
+                gate.non_inferiority_margin,
+                hear_release,
+                Listener(inputs.release_dir).hear,
             )
-            return heard, read_probes(place)
+            metrics = {
+                **inputs.add_to(measured.metrics, stage),
+                "code": {"version": __version__, "fingerprint": exec_properties.get("code_fingerprint")},
+                "configuration": {"evaluation": _with_hashes(settings), "gate": to_mapping(gate)},
+            }
+            decision = decide(metrics, gate)
+            audio = read_sound(examples, splits, audio_ids(metrics, measured.rows))
+            wer = {split: found["words"]["wer"] for split, found in metrics["splits"].items()}
+            conclude(
+                stage,
+                output_dict,
+                inputs,
+                decision,
+                metrics,
+                measured.rows,
+                render_report(decision, metrics, measured.rows, audio),
+                measured.probes,
+                {"wer": wer},
+                exec_properties["pipeline_name"],
+            )
 
-        measured = measure(
-            inputs.examples.uri,
-            split_names,
-            inputs.release.uri,
-            inputs.baseline_uri,
-            settings,
-            gate.non_inferiority_margin,
-            hear_release,
-            Listener(inputs.release.uri).hear,
-        )
-        metrics = {
-            **inputs.add_to(measured.metrics),
-            "code": {"version": __version__, "fingerprint": exec_properties.get("code_fingerprint")},
-            "configuration": {"evaluation": _with_hashes(settings), "gate": to_mapping(gate)},
-        }
-        decision = decide(metrics, gate)
-        audio = read_sound(inputs.examples.uri, splits, audio_ids(metrics, measured.rows))
-        report = render_report(decision, metrics, measured.rows, audio)
-        wer = {split: found["words"]["wer"] for split, found in metrics["splits"].items()}
-        conclude(
-            output_dict,
-            inputs,
-            decision,
-            metrics,
-            measured.rows,
-            report,
-            measured.probes,
-            {"wer": wer},
-            exec_properties["pipeline_name"],
-        )
+    def _working_dir(self) -> str:
+        """Returns this task's directory for temporary files, which may lie in Cloud Storage.
+
+        TFX's own `_get_tmp_dir` makes it, and for an address asks TensorFlow to: there, no directory need be made.
+        """
+        if self._context is None:
+            raise UsageError("WEREvaluator must run as a task of a pipeline, which gives it a context; it got none.")
+        return places.absolute(self._context.get_tmp_path())
 
 
 def _with_hashes(settings: EvaluationSettings) -> dict[str, Any]:

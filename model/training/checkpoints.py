@@ -207,7 +207,10 @@ class CheckpointStore:
 
     def _remove(self, name: str) -> None:
         if self._is_remote:
-            _remote_files().remove(f"{self.directory}/{name}")
+            import tensorflow as tf
+
+            with contextlib.suppress(tf.errors.NotFoundError):
+                _remote_files().remove(f"{self.directory}/{name}")
         else:
             (Path(self.directory) / name).unlink(missing_ok=True)
 

@@ -40,6 +40,40 @@ def test_what_is_written_is_found_and_read(root):
     assert places.name_of(places.join(root, "a", "d")) == "d"
 
 
+def test_a_file_is_read_in_pieces(root):
+    place = places.join(root, "a")
+    places.write_bytes(place, b"0123456789")
+    for ahead_bytes in (0, 4, 100):
+        with places.open_file(place, ahead_bytes) as read:
+            assert [read(2, 3), read(5, 2), read(0, 1), read(8, 5), read(10, 2), read(6, 0)] == [
+                b"234", b"56", b"0", b"89", b"", b"",
+            ]  # fmt: skip
+
+
+def test_what_is_fetched_ahead_is_not_fetched_again(bucket, monkeypatch):
+    places.write_bytes("gs://speech/a", bytes(range(200)))
+    asked = []
+    fetch = cloud_storage._read_range
+    monkeypatch.setattr(cloud_storage, "_read_range", lambda *args: asked.append(args[1:]) or fetch(*args))
+    with places.open_file("gs://speech/a", 50) as read:
+        assert [read(at, 3)[0] for at in (0, 20, 47, 48, 90, 180)] == [0, 20, 47, 48, 90, 180]
+    assert asked == [(0, 50), (48, 50), (180, 50)]
+
+
+def test_of_a_file_that_is_not_there_nothing_is_read(root):
+    with pytest.raises(FileNotFoundError), places.open_file(places.join(root, "none")) as read:
+        read(0, 1)
+
+
+def test_a_copy_is_whole_or_not_at_all(bucket, tmp_path):
+    places.write_bytes("gs://speech/empty", b"")
+    places.copy_file("gs://speech/empty", str(tmp_path / "empty"))
+    assert (tmp_path / "empty").read_bytes() == b""
+    with pytest.raises(FileNotFoundError, match="There is no object gs://speech/none"):
+        places.copy_file("gs://speech/none", str(tmp_path / "none"))
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
 def test_what_is_created_is_never_written_over(root):
     place = places.join(root, "a", "1.json")
     places.create_bytes(place, b"first")

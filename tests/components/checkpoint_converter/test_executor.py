@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from tfx.types import standard_artifacts
 
+from beam_jobs import places
 from components.checkpoint_converter.executor import Executor
 from model import load_model
 from model.errors import CheckpointError
 from model.pretrained import TINY
-from model.storage import sha256_of_file
+from model.storage import sha256_of_file, sha256_of_files
 from model.text import librispeech_vocabulary
 from tests.fake_hub import COMMIT
 
@@ -35,6 +36,21 @@ def test_the_model_directory_is_below_format_serving(tmp_path):
     assert {row["variable"] for row in report["tensors"]} == set(loaded.model.named_weights())
     assert artifact.get_string_custom_property("source_checkpoint") == "group_post_norm"
     assert artifact.get_string_custom_property("source_sha256") == sha256_of_file(GOLDEN / "model.safetensors")
+
+
+def test_at_an_address_lies_what_lies_in_a_directory(tmp_path, bucket):
+    places.write_bytes("gs://speech/run/model/Format-Serving/half", b"of a first try")
+    here, there = model_artifact(tmp_path), standard_artifacts.Model()
+    there.uri = "gs://speech/run/model"
+    for artifact in (here, there):
+        Executor().Do({}, {"model": [artifact]}, properties(GOLDEN))
+    found = {entry.path: places.sha256_of(f"{there.uri}/{entry.path}") for entry in places.list_tree(there.uri)}
+    assert found == sha256_of_files(tmp_path / "model")
+    assert "Format-Serving/MANIFEST.json" in found
+    assert there.get_string_custom_property("model_digest") == here.get_string_custom_property("model_digest")
+    with pytest.raises(CheckpointError, match="Pre-training must start from"):
+        Executor().Do({}, {"model": [there]}, properties(GOLDEN, head="pretraining"))
+    assert places.list_tree(there.uri) == []
 
 
 def test_tiny_is_the_checkpoint_that_comes_with_the_code_that_converts_it(tmp_path):

@@ -10,6 +10,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from components.artifacts import Evaluation
 from components.evaluation.blessing import GATE_SHA256, bless, read_anomalies, write_evaluation
 from components.evaluation.gate import Check, decision_of
+from components.staging import staged
 
 METRICS = {"model_digest": "5" * 64, "release_digest": "6" * 64}
 
@@ -42,7 +43,8 @@ def test_only_what_is_accepted_is_blessed(tmp_path, verdict, blessed, file):
     blessing, release = standard_artifacts.ModelBlessing(), standard_artifacts.Model()
     blessing.uri, release.uri, release.id = str(tmp_path), "a/release", 7
     checks = [Check("loss", "PASS", "It is low."), Check("other", verdict, "A person said so.")]
-    bless(blessing, decision_of(checks, ("loss",)), METRICS, release, None, "smoke-synthetic")
+    with staged() as stage:
+        bless(stage, blessing, decision_of(checks, ("loss",)), METRICS, release, None, "smoke-synthetic")
     assert blessing.get_int_custom_property("blessed") == blessed
     assert blessing.get_string_custom_property("current_model") == "a/release"
     assert blessing.get_int_custom_property("current_model_id") == 7
@@ -66,7 +68,9 @@ def test_the_reasons_are_those_of_the_checks_that_decided():
 def test_an_evaluation_says_what_its_gate_was(tmp_path):
     evaluation = Evaluation()
     evaluation.uri = str(tmp_path)
-    write_evaluation(evaluation, decision_of([Check("a", "PASS", "Good.")], ("a",)), METRICS, [], "<html>", {})
+    with staged() as stage:
+        decision = decision_of([Check("a", "PASS", "Good.")], ("a",))
+        write_evaluation(stage, evaluation, decision, METRICS, [], "<html>", {})
     written = hashlib.sha256((tmp_path / "gate.json").read_bytes()).hexdigest()
     assert evaluation.get_string_custom_property(GATE_SHA256) == written
     assert evaluation.get_string_custom_property("verdict") == "ACCEPT"

@@ -61,9 +61,9 @@ def test_nothing_more_is_read_once_all_sound_is_found(examples):
 def test_each_shard_is_opened_once_for_its_texts(examples, monkeypatch):
     asked = []
 
-    def counted(file):
+    def counted(file, *arguments):
         asked.append(file)
-        return opened(file)
+        return opened(file, *arguments)
 
     monkeypatch.setattr("components.evaluation.examples.opened", counted)
     assert len(list(read_texts(examples, "test-a"))) == 4

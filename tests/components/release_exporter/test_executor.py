@@ -8,15 +8,17 @@ import onnx
 import pytest
 from tfx.types import Channel, standard_artifacts
 
+from beam_jobs import cloud_storage, places
 from components.release_exporter import ReleaseExporter
 from components.release_exporter.executor import Executor
 from components.release_exporter.settings import ReleaseSettings
 from model.checkpoint import convert_checkpoint
 from model.directory import read_manifest
-from model.errors import CheckpointError
+from model.errors import CheckpointError, DataError
 from model.examples import Utterance, encode
 from model.export.release import check_files, read_release
 from model.settings import to_json
+from model.storage import sha256_of_files
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "wav2vec2" / "group_post_norm"
 
@@ -42,28 +44,67 @@ def test_the_model_directory_becomes_a_release(tmp_path):
     assert release.get_string_custom_property("release_digest") == described.release_digest
 
 
-def test_what_int8_changes_is_measured_on_the_validation_split(tmp_path):
+def examples_artifact(uri):
+    examples = standard_artifacts.Examples()
+    examples.uri = str(uri)
+    examples.split_names = '["train", "validation"]'
+    return examples
+
+
+def test_what_int8_changes_is_measured_on_the_validation_split(tmp_path, bucket, monkeypatch):
+    """In a directory, and the same at an address, of which only the shards are read that are needed."""
     import tensorflow as tf
 
     convert_checkpoint(GOLDEN, tmp_path / "model" / "model_directory")
-    examples = standard_artifacts.Examples()
-    examples.uri = str(tmp_path / "examples")
-    examples.split_names = '["train", "validation"]'
+    (tmp_path / "model" / "Format-Serving").mkdir()
+    (tmp_path / "model" / "Format-Serving" / "saved_model.pb").write_bytes(b"not read")
     random = np.random.default_rng(0)
-    (tmp_path / "examples" / "Split-validation").mkdir(parents=True)
-    shard = tmp_path / "examples" / "Split-validation" / "data_tfrecord-00000-of-00001"
-    with tf.io.TFRecordWriter(str(shard)) as writer:
-        for index in range(3):
-            samples = random.integers(-9_000, 9_000, 4_000, np.int16)
-            writer.write(encode(Utterance(f"u{index}", "s", "c", "F", "dev", 16_000, samples, "A")))
+    split = tmp_path / "examples" / "Split-validation"
+    split.mkdir(parents=True)
+    # Those that have no frame do not count.
+    for shard, lengths in enumerate([(4_000, 300), (4_000,), (4_000,)]):
+        with tf.io.TFRecordWriter(str(split / f"data_tfrecord-0000{shard}-of-00003")) as writer:
+            for index, length in enumerate(lengths):
+                samples = random.integers(-9_000, 9_000, length, np.int16)
+                writer.write(encode(Utterance(f"u{shard}-{index}", "s", "c", "F", "dev", 16_000, samples, "A")))
     settings = to_json(ReleaseSettings(name="tiny", int8_utterances=2, min_int8_text_agreement=0.0))
-    inputs = {"model": [artifact(tmp_path / "model")], "examples": [examples]}
-    Executor().Do(inputs, {"release": [artifact(tmp_path / "release")]}, {"settings": settings})
+    inputs = {"model": [artifact(tmp_path / "model")], "examples": [examples_artifact(tmp_path / "examples")]}
+    here = artifact(tmp_path / "release")
+    Executor().Do(inputs, {"release": [here]}, {"settings": settings})
     model = onnx.load(tmp_path / "release" / "onnx" / "onnx" / "model_quantized.onnx")
     told = {entry.key: entry.value for entry in model.metadata_props}
     assert told["int8_utterances"] == "2"
     assert int(told["int8_same_texts"]) in range(3)
     assert json.loads(told["in_float32"]) == []
+
+    for name in ("model", "examples"):
+        places.copy_tree(str(tmp_path / name), f"gs://speech/run/{name}")
+    downloaded = []
+    download = cloud_storage.download
+    monkeypatch.setattr(cloud_storage, "download", lambda *pair: downloaded.append(pair[0]) or download(*pair))
+    inputs = {"model": [artifact("gs://speech/run/model")], "examples": [examples_artifact("gs://speech/run/examples")]}
+    there = artifact("gs://speech/run/release")
+    Executor().Do(inputs, {"release": [there]}, {"settings": settings})
+    assert [name.rpartition("/")[2] for name in downloaded if "/examples/" in name] == [
+        "data_tfrecord-00000-of-00003", "data_tfrecord-00001-of-00003",
+    ]  # fmt: skip
+    assert not any("Format-Serving" in name for name in downloaded)
+    found = {entry.path: places.sha256_of(f"{there.uri}/{entry.path}") for entry in places.list_tree(there.uri)}
+    assert found == sha256_of_files(tmp_path / "release")
+    for name in ("release_digest", "model_digest"):
+        assert there.get_string_custom_property(name) == here.get_string_custom_property(name) != ""
+
+
+def test_what_is_not_there_is_named_by_its_address(tmp_path, bucket):
+    settings = {"settings": to_json(ReleaseSettings())}
+    places.write_bytes("gs://speech/run/release/half", b"of a first try")
+    release = artifact("gs://speech/run/release")
+    with pytest.raises(CheckpointError, match=r"MANIFEST\.json, and gs://speech/run/model/model_directory does not"):
+        Executor().Do({"model": [artifact("gs://speech/run/model")]}, {"release": [release]}, settings)
+    inputs = {"model": [artifact(tmp_path)], "examples": [examples_artifact("gs://speech/run/examples")]}
+    with pytest.raises(DataError, match="the split validation, and gs://speech/run/examples/Split-validation is not"):
+        Executor().Do(inputs, {"release": [release]}, settings)
+    assert places.list_tree("gs://speech/run") == []
 
 
 def test_a_model_without_a_model_directory_is_refused(tmp_path):
