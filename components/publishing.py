@@ -143,6 +143,7 @@ def push(
         exec_properties["decisions"],
     )
     with staged() as stage:
+        output = stage.output(artifact.uri)
         # Of what is not published, nothing is read.
         release_dir, evaluation_dir = release.uri, evaluation.uri
         if blessing.blessed:
@@ -160,7 +161,7 @@ def push(
             name,
         )
         properties = publication.to_mapping()
-        write_json(stage.output(artifact.uri) / PUBLICATION_FILE, properties)
+        write_json(output / PUBLICATION_FILE, properties)
     artifact.set_int_custom_property("pushed", properties.pop("pushed"))
     for key, value in properties.items():
         artifact.set_string_custom_property(key, value)

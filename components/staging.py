@@ -111,13 +111,14 @@ class Stage:
 def staged() -> Iterator[Stage]:
     """Gives the files of artifacts, wherever these lie; of what lies on this machine nothing is copied.
 
-    Outputs are copied to their addresses when the block ends without an error, and otherwise not at all. Errors of ours
-    name the addresses, not the copies.
+    Outputs are copied to their addresses when the block ends without an error, and otherwise not at all; where they are
+    asked for first, nothing of an earlier try is left in either case. Errors of ours name the addresses, not copies.
 
     Example:
       >>> with staged() as stage:
-      ...     model = load_model(stage.input(artifact.uri, "model_directory") / "model_directory")
-      ...     write_json(stage.output(other.uri) / "report.json", report)
+      ...     output = stage.output(artifact.uri)
+      ...     model = load_model(stage.input(other.uri, "model_directory") / "model_directory")
+      ...     write_json(output / "report.json", report_of(model))
     """
     with contextlib.ExitStack() as resources:
         stage = Stage(resources)

@@ -6,6 +6,7 @@ from typing import Any
 
 from tfx import types
 from tfx.components.evaluator import executor as tfx_evaluator
+from tfx.types import artifact_utils
 
 from components.evaluation.blessing import Inputs, conclude
 from components.pretraining_evaluator.gate import decide
@@ -56,6 +57,8 @@ class Executor(tfx_evaluator.Executor):
         settings = from_json(PretrainingEvaluationSettings, exec_properties["evaluation_settings"])
         gate = from_json(PretrainingGateSettings, exec_properties["gate_settings"])
         with staged() as stage:
+            for written in output_dict.values():
+                stage.output(artifact_utils.get_single_instance(written).uri)
             inputs = Inputs.of(input_dict, stage)
             measured = measure(inputs.examples.uri, inputs.release_dir, inputs.baseline_dir, settings)
             metrics = inputs.add_to(measured.metrics, stage)

@@ -57,13 +57,14 @@ class Executor(base_executor.BaseExecutor):
         artifact = artifact_utils.get_single_instance(output_dict["release"])
         settings = from_json(ReleaseSettings, exec_properties["settings"])
         with staged() as stage:
+            output = stage.output(artifact.uri)
             model_directory = stage.input(model.uri, MODEL_DIRECTORY) / MODEL_DIRECTORY
             speech = Speech()
             if input_dict.get("examples"):
                 examples = artifact_utils.get_single_instance(input_dict["examples"])
                 split = artifact_utils.get_split_uri([examples], _SPEECH_SPLIT)
                 speech = _speech(stage, split, model_directory, settings.int8_utterances)
-            release = build_release(model_directory, stage.output(artifact.uri), settings, speech=speech)
+            release = build_release(model_directory, output, settings, speech=speech)
         artifact.set_string_custom_property("release_digest", release.release_digest)
         artifact.set_string_custom_property("model_digest", release.model_digest)
 

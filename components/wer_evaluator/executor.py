@@ -64,6 +64,8 @@ class Executor(tfx_evaluator.Executor):
         settings = from_json(EvaluationSettings, exec_properties["evaluation_settings"])
         gate = from_json(GateSettings, exec_properties["gate_settings"])
         with staged() as stage:
+            for written in output_dict.values():
+                stage.output(artifact_utils.get_single_instance(written).uri)
             inputs = Inputs.of(input_dict, stage)
             examples = inputs.examples.uri
             split_names = artifact_utils.decode_split_names(inputs.examples.split_names)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tfx.types import Channel, standard_artifacts
 
-from beam_jobs import places
+from beam_jobs import cloud_storage, places
 from components.artifacts import Evaluation
 from components.checkpoint_pusher import CheckpointPusher
 from components.checkpoint_pusher.executor import Executor as CheckpointExecutor
@@ -261,6 +261,55 @@ def test_the_destination_can_be_in_cloud_storage(publish_to, bucket, pusher):
     assert (told["pushed"], told["pushed_destination"], told["pushed_version"]) == (1, address, "1")
     assert places.read_bytes(f"{address}/{pusher.file}") == b"graph"
     assert publish_to("gs://speech/models")["pushed"] == 0
+
+
+def test_artifacts_can_be_in_cloud_storage(publish_to, inputs, bucket, pusher, tmp_path, monkeypatch):
+    expected = publish_to(str(tmp_path / "releases"))
+    other = tmp_path / "release" / "other" / "large"
+    other.parent.mkdir()
+    other.write_bytes(b"of another format")
+    (tmp_path / "evaluation" / "utterances.jsonl").write_text("many")
+    for name, kind in (("release", "model"), ("evaluation", "evaluation")):
+        places.copy_tree(str(tmp_path / name), f"gs://speech/run/{name}")
+        inputs[kind][0].uri = f"gs://speech/run/{name}"
+    downloaded = []
+    download = cloud_storage.download
+    monkeypatch.setattr(cloud_storage, "download", lambda *pair: downloaded.append(pair[0]) or download(*pair))
+
+    def push():
+        pushed = artifact(standard_artifacts.PushedModel, "gs://speech/run/pushed")
+        properties = {
+            "destination": "gs://speech/models", "name": "tiny", "decisions": "gs://speech/decisions", "hubs": "{}",
+        }  # fmt: skip
+        pusher.executor().Do(inputs, {"pushed_model": [pushed]}, properties)
+        return properties_of(pushed)
+
+    told = push()
+    assert told["release_digest"] == expected["release_digest"]
+    assert (told["pushed"], told["pushed_version"]) == (1, "1")
+    assert places.read_json("gs://speech/run/pushed/publication.json") == told
+    version = f"gs://speech/models/tiny/{pusher.format}/1"
+    for name in (pusher.file, "README.md"):
+        local = tmp_path / "releases" / "tiny" / pusher.format / "1" / name
+        assert places.sha256_of(f"{version}/{name}") == places.sha256_of(str(local))
+    read = {name.removeprefix("gs://speech/run/") for name in downloaded if name.startswith("gs://speech/run/")}
+    assert read == {
+        "release/RELEASE.json", f"release/{pusher.format}/{pusher.file}", "evaluation/metrics.json",
+        "evaluation/gate.json",
+    }  # fmt: skip
+
+    downloaded.clear()
+    inputs["model_blessing"][0].set_int_custom_property("blessed", 0)
+    assert push()["pushed"] == 0
+    assert downloaded == []
+    assert places.read_json("gs://speech/run/pushed/publication.json")["reason"].startswith("The evaluator did not")
+
+    inputs["model_blessing"][0].set_int_custom_property("blessed", 1)
+    places.remove("gs://speech/run/evaluation/gate.json")
+    places.remove_tree("gs://speech/models")
+    with pytest.raises(ReleaseError, match="^gs://speech/run/evaluation must be a whole evaluation"):
+        push()
+    assert not places.is_directory("gs://speech/run/pushed")
 
 
 def test_the_hubs_that_are_named_get_the_same_bytes(publish_to, hugging_face, kaggle, tmp_path, pusher):

@@ -10,11 +10,12 @@ import tensorflow as tf
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
+from beam_jobs import places
 from components.artifacts import Evaluation
 from components.pretraining_evaluator.contrast import contrast
 from components.pretraining_evaluator.executor import Executor
 from components.pretraining_evaluator.settings import PretrainingEvaluationSettings, PretrainingGateSettings
-from model.errors import ReleaseError
+from model.errors import DataError, ReleaseError
 from model.examples import encode
 from model.export.destinations.directory import directory_destination
 from model.export.publish import Blessing, publish
@@ -59,9 +60,9 @@ def artifact(kind, uri, splits=None, number=1):
     return made
 
 
-def evaluate(tmp_path, examples, anomalies, release, baseline=None, gate=None):
-    evaluation = artifact(Evaluation, tmp_path / "evaluation")
-    blessing = artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing")
+def evaluate(root, examples, anomalies, release, baseline=None, gate=None):
+    evaluation = artifact(Evaluation, f"{root}/evaluation")
+    blessing = artifact(standard_artifacts.ModelBlessing, f"{root}/blessing")
     inputs = {
         "examples": [examples],
         "model": [artifact(standard_artifacts.Model, release, number=7)],
@@ -76,7 +77,7 @@ def evaluate(tmp_path, examples, anomalies, release, baseline=None, gate=None):
 
 
 def read(evaluation, name):
-    return json.loads((Path(evaluation.uri) / name).read_text())
+    return places.read_json(places.join(evaluation.uri, name))
 
 
 def test_what_is_measured_is_what_the_model_says(tmp_path, pretrained, examples, anomalies, speech):
@@ -137,6 +138,37 @@ def test_the_baseline_is_run_again_on_the_same_masks(tmp_path, pretrained, examp
     assert theirs["difference"]["value"] == pytest.approx(ours - theirs["contrastive_loss"])
     assert blessing.get_int_custom_property("baseline_model_id") == 5
     assert "non_inferiority/validation" in [check["name"] for check in read(evaluation, "gate.json")["checks"]]
+
+
+def test_at_addresses_it_is_the_same(tmp_path, pretrained, examples, anomalies, bucket):
+    run = "gs://speech/run"
+    for name, directory in {
+        "examples": examples.uri, "anomalies": anomalies.uri, "release": pretrained["candidate"],
+        "baseline": pretrained["other"],
+    }.items():  # fmt: skip
+        places.copy_tree(str(directory), f"{run}/{name}")
+    there = [
+        artifact(kind, f"{run}/{name}", splits=["train", "validation"])
+        for kind, name in (
+            (standard_artifacts.Examples, "examples"), (standard_artifacts.ExampleAnomalies, "anomalies")
+        )
+    ]  # fmt: skip
+    evaluation, blessing = evaluate(run, *there, f"{run}/release", f"{run}/baseline")
+    local, _ = evaluate(tmp_path, examples, anomalies, pretrained["candidate"], pretrained["other"])
+    written = {path.name: path.read_bytes() for path in Path(local.uri).iterdir()}
+    assert {
+        name: places.read_bytes(f"{run}/evaluation/{name}") for name in places.list_names(evaluation.uri)
+    } == written
+    assert places.list_names(blessing.uri) == ["BLESSED"]
+    assert blessing.get_string_custom_property("baseline_model") == f"{run}/baseline"
+    for name in ("verdict", "measures", "gate_sha256", "release_digest"):
+        assert evaluation.get_string_custom_property(name) == local.get_string_custom_property(name) != ""
+
+    shard = f"{run}/examples/Split-validation/data_tfrecord-00000-of-00001"
+    places.write_bytes(shard, places.read_bytes(shard)[:-20])
+    with pytest.raises(DataError, match=f"^{shard} must be a whole file of records"):
+        evaluate(run, *there, f"{run}/release")
+    assert places.list_tree(evaluation.uri) == places.list_tree(blessing.uri) == []
 
 
 def test_the_same_model_as_baseline_is_nothing_to_compare(tmp_path, pretrained, examples, anomalies):

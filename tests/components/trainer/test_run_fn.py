@@ -19,16 +19,18 @@ from tensorflow_transform.tf_metadata import dataset_metadata
 from tfx_bsl.public import tfxio
 
 import components.transform
-from components.trainer.process import main, train
+from beam_jobs import places
+from components.trainer.process import _read_request, main, train
 from components.trainer.request import TrainingRequest
-from components.trainer.run_fn import run_fn
+from components.trainer.run_fn import _leave_request, run_fn
 from components.trainer.transform_graph import TransformGraph
 from components.transform.preprocessing_fn import preprocessing_fn
 from model import load_model
 from model.checkpoint import convert_checkpoint
-from model.errors import CheckpointError, DataError
+from model.errors import CheckpointError, DataError, UsageError
 from model.examples import Utterance, encode
 from model.settings import from_json, to_json
+from model.storage import sha256_of_files
 from model.text import librispeech_vocabulary
 from model.training.settings import TrainingSettings
 from tests.micro_training import clusters
@@ -116,12 +118,21 @@ def arguments(asked):
     )
 
 
-def test_run_fn_writes_a_trained_model_and_its_saved_model(prepared, tmp_path):
-    settings = TrainingSettings(
-        steps=2, batch_samples=16_000, evaluate_every_steps=1, max_samples=8_000, dropout=0.2, mask_time_prob=0.1
-    )
-    run_fn(arguments(request(prepared, tmp_path, settings)))
-    trained = load_model(tmp_path / "model_directory")
+MASKED = TrainingSettings(
+    steps=2, batch_samples=16_000, evaluate_every_steps=1, max_samples=8_000, dropout=0.2, mask_time_prob=0.1
+)
+
+
+@pytest.fixture(scope="module")
+def output(prepared, tmp_path_factory):
+    """What a training writes."""
+    directory = tmp_path_factory.mktemp("output")
+    run_fn(arguments(request(prepared, directory, MASKED)))
+    return directory
+
+
+def test_run_fn_writes_a_trained_model_and_its_saved_model(prepared, output):
+    trained = load_model(output / "model_directory")
     base = load_model(prepared / "base")
     assert trained.digest != base.digest
     assert trained.config == base.config, "what the settings put in the place of its dropouts was for this training"
@@ -129,7 +140,7 @@ def test_run_fn_writes_a_trained_model_and_its_saved_model(prepared, tmp_path):
     changed = {name for name in before if (before[name].numpy() != after[name].numpy()).any()}
     assert "lm_head/kernel" in changed
     assert not any("feature_extractor" in name for name in changed), "frozen by default"
-    report = json.loads((tmp_path / "model_directory" / "training.json").read_text())
+    report = json.loads((output / "model_directory" / "training.json").read_text())
     # The longest bucket holds the longest that may be trained on, in whole frames.
     assert report["bucket_lengths_samples"][-1] == 8_000
     assert report["left_out"] == sum(length > 8_000 for length in LENGTHS)
@@ -138,15 +149,48 @@ def test_run_fn_writes_a_trained_model_and_its_saved_model(prepared, tmp_path):
     assert report["devices"] == ["_DefaultDistributionStrategy", 1]
     assert [m["step"] for m in report["measurements"]] == [1, 2]
     assert trained.manifest["source_checkpoint"] == base.manifest["source_checkpoint"]
-    served = tf.saved_model.load(str(tmp_path / "Format-Serving"))
+    served = tf.saved_model.load(str(output / "Format-Serving"))
     waveform = np.random.default_rng(1).normal(size=(1, 8_000)).astype(np.float32)
     np.testing.assert_allclose(served(waveform).numpy(), trained.model(waveform)[0].numpy(), atol=1e-4)
 
-    assert list((tmp_path / "model_run").iterdir()), "events for TensorBoard"
-    (states,) = (tmp_path / "staging").iterdir()
+    assert list((output / "model_run").iterdir()), "events for TensorBoard"
+    (states,) = (output / "staging").iterdir()
     identity = json.loads((states / "identity.json").read_text())
     assert identity["start"] == base.digest
     assert "strategy" not in identity["settings"], "on other devices it is the same training"
+
+
+def test_models_and_graph_can_be_in_cloud_storage(prepared, output, tmp_path, bucket):
+    """States, examples and events go by TensorFlow's file systems, which no server of a test can be put under."""
+    run = "gs://speech/run"
+    for name in ("base", "transform"):
+        places.copy_tree(str(prepared / name), f"{run}/{name}")
+    places.write_bytes(f"{run}/model/model_directory/half", b"of a first try")
+    asked = dataclasses.replace(
+        request(prepared, tmp_path, MASKED),
+        base_model=f"{run}/base", transform_output=f"{run}/transform", serving_dir=f"{run}/model/Format-Serving",
+    )  # fmt: skip
+    run_fn(arguments(asked))
+    places.copy_tree(f"{run}/model", str(tmp_path / "copy"))
+    assert load_model(tmp_path / "copy" / "model_directory").digest == load_model(output / "model_directory").digest
+    names = {name for name in sha256_of_files(output) if name.startswith(("Format-Serving/", "model_directory/"))}
+    assert sha256_of_files(tmp_path / "copy").keys() == names
+    waveform = np.random.default_rng(1).normal(size=(1, 8_000)).astype(np.float32)
+    served = [tf.saved_model.load(str(root / "Format-Serving"))(waveform) for root in (tmp_path / "copy", output)]
+    np.testing.assert_array_equal(*served)
+
+    with pytest.raises(CheckpointError, match="must make its labels with the vocabulary of the base model"):
+        train(dataclasses.replace(asked, output_dir=f"{run}/model", vocabulary={}))
+    assert places.list_tree(f"{run}/model") == []
+
+
+def test_the_request_for_other_workers_can_be_in_cloud_storage(prepared, tmp_path, bucket, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", json.dumps(clusters(2)[0]))
+    asked = dataclasses.replace(request(prepared, tmp_path), staging_dir="gs://speech/staging/training")
+    _leave_request(asked)
+    assert _read_request("gs://speech/staging/training/request.json") == asked
+    with pytest.raises(UsageError, match=r"cannot be read \(There is no object gs://speech/none\.\): the worker that"):
+        _read_request("gs://speech/none")
 
 
 def test_what_went_wrong_in_the_process_is_raised_here(prepared, tmp_path):

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import shutil
+import tempfile
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import artifact_utils, standard_artifacts
 
+from beam_jobs import places
 from components.artifacts import Evaluation
 from components.wer_evaluator.executor import Executor, _with_hashes
 from components.wer_evaluator.settings import EvaluationSettings, GateSettings
@@ -80,6 +82,15 @@ def artifact(kind, uri, splits=None, number=1):
     return made
 
 
+@pytest.fixture
+def scratch(tmp_path, monkeypatch):
+    """The directory for temporary files, in which Beam leaves things."""
+    directory = tmp_path / "scratch"
+    directory.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(directory))
+    return directory
+
+
 # What random weights hear hangs on the last digit, so that int8 may change any text.
 LENIENT = GateSettings(
     max_wer=10.0, non_inferiority_margin=9.0, max_silence_words=None, max_noise_words=None,
@@ -87,9 +98,9 @@ LENIENT = GateSettings(
 )  # fmt: skip
 
 
-def evaluate(tmp_path, examples, anomalies, release, baseline=None, gate=LENIENT, **settings):
-    evaluation = artifact(Evaluation, tmp_path / "evaluation")
-    blessing = artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing")
+def evaluate(root, examples, anomalies, release, baseline=None, gate=LENIENT, **settings):
+    evaluation = artifact(Evaluation, f"{root}/evaluation")
+    blessing = artifact(standard_artifacts.ModelBlessing, f"{root}/blessing")
     inputs = {
         "examples": [examples],
         "model": [artifact(standard_artifacts.Model, release, number=7)],
@@ -102,15 +113,13 @@ def evaluate(tmp_path, examples, anomalies, release, baseline=None, gate=LENIENT
         "pipeline_name": "smoke-synthetic",
         "code_fingerprint": "c0de",
     }
-    context = BaseBeamExecutor.Context(
-        ["--direct_running_mode=in_memory"], tmp_dir=str(tmp_path / "tmp"), unique_id="1"
-    )
+    context = BaseBeamExecutor.Context(["--direct_running_mode=in_memory"], tmp_dir=f"{root}/tmp", unique_id="1")
     Executor(context).Do(inputs, {"evaluation": [evaluation], "blessing": [blessing]}, properties)
     return evaluation, blessing
 
 
 def read(evaluation, name):
-    return json.loads((Path(evaluation.uri) / name).read_text())
+    return places.read_json(places.join(evaluation.uri, name))
 
 
 def test_what_is_measured_is_what_the_model_says(tmp_path, releases, examples, anomalies, utterances):
@@ -214,6 +223,50 @@ def test_the_baseline_is_run_again_on_these_utterances(tmp_path, releases, examp
     names = [check["name"] for check in read(evaluation, "gate.json")["checks"]]
     assert "non_inferiority/test-a" in names
     assert "deletions/test-a" in names
+
+
+def test_at_addresses_it_is_the_same(tmp_path, releases, examples, anomalies, bucket, scratch):
+    """Everything lies in Cloud Storage, as on Vertex AI, the directory for temporary files and a first try included."""
+    run = "gs://speech/run"
+    for name, directory in {
+        "examples": examples.uri, "anomalies": anomalies.uri, "release": releases["candidate"],
+        "baseline": releases["other"],
+    }.items():  # fmt: skip
+        places.copy_tree(str(directory), f"{run}/{name}")
+    places.write_bytes(f"{run}/blessing/NOT_BLESSED", b"")
+    there = [
+        artifact(kind, f"{run}/{name}", splits=["train", "test-a"])
+        for kind, name in (
+            (standard_artifacts.Examples, "examples"), (standard_artifacts.ExampleAnomalies, "anomalies")
+        )
+    ]  # fmt: skip
+    evaluation, blessing = evaluate(run, *there, f"{run}/release", f"{run}/baseline")
+    assert list(scratch.glob("w2v2-artifact-*")) == []
+    local, _ = evaluate(tmp_path, examples, anomalies, releases["candidate"], releases["other"])
+    ours, theirs = read(evaluation, "metrics.json"), read(local, "metrics.json")
+    assert ours.pop("speed").keys() == theirs.pop("speed").keys()
+    assert ours == theirs
+    for name in ("utterances.jsonl", "probes.npz"):
+        assert places.sha256_of(f"{run}/evaluation/{name}") == places.sha256_of(places.join(local.uri, name))
+    assert places.list_names(evaluation.uri) == sorted(path.name for path in Path(local.uri).iterdir())
+    assert read(evaluation, "gate.json")["verdict"] == "ACCEPT"
+    assert [(entry.path, entry.size_bytes) for entry in places.list_tree(blessing.uri)] == [("BLESSED", 0)]
+    for name in ("verdict", "wer", "release_digest", "model_digest"):
+        assert evaluation.get_string_custom_property(name) == local.get_string_custom_property(name) != ""
+    assert blessing.get_string_custom_property("current_model") == f"{run}/release"
+    assert blessing.get_string_custom_property("baseline_model") == f"{run}/baseline"
+
+    places.remove(f"{run}/baseline/saved_model/saved_model.pb")
+    rejected, _ = evaluate(run, *there, f"{run}/release", f"{run}/baseline")
+    error = read(rejected, "metrics.json")["baseline"]["error"]
+    assert error.startswith(f"{run}/baseline/saved_model must hold saved_model.pb")
+    assert [entry.path for entry in places.list_tree(blessing.uri)] == ["NOT_BLESSED"]
+
+    places.remove(f"{run}/release/RELEASE.json")
+    with pytest.raises(ReleaseError, match=f"^{run}/release/RELEASE.json must be the whole description of a release"):
+        evaluate(run, *there, f"{run}/release", f"{run}/baseline")
+    assert list(scratch.glob("w2v2-artifact-*")) == []
+    assert places.list_tree(evaluation.uri) == places.list_tree(blessing.uri) == []
 
 
 def test_a_baseline_that_cannot_be_read_rejects(tmp_path, releases, examples, anomalies):
