@@ -1,6 +1,7 @@
 """Artifacts as they come back from Vertex AI, by TFX's own functions: what components read of each other is there."""
 
 import json
+from typing import Any
 
 import pytest
 from google.protobuf import json_format
@@ -38,7 +39,7 @@ def through_vertex(artifact, name="projects/1/artifacts/x"):
     schema = compiler_utils.get_artifact_schema(type(artifact))
     schema = schema.decode() if isinstance(schema, bytes) else schema
     kept |= {"name": name, "type": {"instanceSchema": schema}}
-    message = pipeline_spec_pb2.ArtifactList()
+    message: Any = pipeline_spec_pb2.ArtifactList()
     json_format.ParseDict({"artifacts": [kept]}, message)
     (parsed,) = entrypoint.parse_raw_artifact_dict({"key": message}, {})["key"]
     assert type(parsed) is type(artifact)
@@ -100,7 +101,8 @@ def test_a_pusher_goes_by_what_was_judged_and_decided(judged):
     assert [may_publish(verdict) for verdict in ("PASS", "REVIEW", "FAIL")] == [True, False, False]
     record = DecisionRecord(
         decision="approve", reason="It is fine.", who="jane@host", when="2026-01-01T00:00:00+00:00", run_id="r",
-        verdict="NEEDS_REVIEW", gate_sha256="9" * 64, **METRICS,
+        verdict="NEEDS_REVIEW", gate_sha256="9" * 64, release_digest=METRICS["release_digest"],
+        model_digest=METRICS["model_digest"],
     )  # fmt: skip
     create_decision(decisions, 1, record)
     assert [may_publish(verdict) for verdict in ("PASS", "REVIEW", "FAIL")] == [True, True, False]

@@ -147,13 +147,9 @@ def test_at_addresses_it_is_the_same(tmp_path, pretrained, examples, anomalies, 
         "baseline": pretrained["other"],
     }.items():  # fmt: skip
         places.copy_tree(str(directory), f"{run}/{name}")
-    there = [
-        artifact(kind, f"{run}/{name}", splits=["train", "validation"])
-        for kind, name in (
-            (standard_artifacts.Examples, "examples"), (standard_artifacts.ExampleAnomalies, "anomalies")
-        )
-    ]  # fmt: skip
-    evaluation, blessing = evaluate(run, *there, f"{run}/release", f"{run}/baseline")
+    there = artifact(standard_artifacts.Examples, f"{run}/examples", splits=["train", "validation"])
+    anomalies_there = artifact(standard_artifacts.ExampleAnomalies, f"{run}/anomalies", splits=["train", "validation"])
+    evaluation, blessing = evaluate(run, there, anomalies_there, f"{run}/release", f"{run}/baseline")
     local, _ = evaluate(tmp_path, examples, anomalies, pretrained["candidate"], pretrained["other"])
     written = {path.name: path.read_bytes() for path in Path(local.uri).iterdir()}
     assert {
@@ -167,7 +163,7 @@ def test_at_addresses_it_is_the_same(tmp_path, pretrained, examples, anomalies, 
     shard = f"{run}/examples/Split-validation/data_tfrecord-00000-of-00001"
     places.write_bytes(shard, places.read_bytes(shard)[:-20])
     with pytest.raises(DataError, match=f"^{shard} must be a whole file of records"):
-        evaluate(run, *there, f"{run}/release")
+        evaluate(run, there, anomalies_there, f"{run}/release")
     assert places.list_tree(evaluation.uri) == places.list_tree(blessing.uri) == []
 
 

@@ -234,13 +234,9 @@ def test_at_addresses_it_is_the_same(tmp_path, releases, examples, anomalies, bu
     }.items():  # fmt: skip
         places.copy_tree(str(directory), f"{run}/{name}")
     places.write_bytes(f"{run}/blessing/NOT_BLESSED", b"")
-    there = [
-        artifact(kind, f"{run}/{name}", splits=["train", "test-a"])
-        for kind, name in (
-            (standard_artifacts.Examples, "examples"), (standard_artifacts.ExampleAnomalies, "anomalies")
-        )
-    ]  # fmt: skip
-    evaluation, blessing = evaluate(run, *there, f"{run}/release", f"{run}/baseline")
+    there = artifact(standard_artifacts.Examples, f"{run}/examples", splits=["train", "test-a"])
+    anomalies_there = artifact(standard_artifacts.ExampleAnomalies, f"{run}/anomalies", splits=["train", "test-a"])
+    evaluation, blessing = evaluate(run, there, anomalies_there, f"{run}/release", f"{run}/baseline")
     assert list(scratch.glob("w2v2-artifact-*")) == []
     local, _ = evaluate(tmp_path, examples, anomalies, releases["candidate"], releases["other"])
     ours, theirs = read(evaluation, "metrics.json"), read(local, "metrics.json")
@@ -257,14 +253,14 @@ def test_at_addresses_it_is_the_same(tmp_path, releases, examples, anomalies, bu
     assert blessing.get_string_custom_property("baseline_model") == f"{run}/baseline"
 
     places.remove(f"{run}/baseline/saved_model/saved_model.pb")
-    rejected, _ = evaluate(run, *there, f"{run}/release", f"{run}/baseline")
+    rejected, _ = evaluate(run, there, anomalies_there, f"{run}/release", f"{run}/baseline")
     error = read(rejected, "metrics.json")["baseline"]["error"]
     assert error.startswith(f"{run}/baseline/saved_model must hold saved_model.pb")
     assert [entry.path for entry in places.list_tree(blessing.uri)] == ["NOT_BLESSED"]
 
     places.remove(f"{run}/release/RELEASE.json")
     with pytest.raises(ReleaseError, match=f"^{run}/release/RELEASE.json must be the whole description of a release"):
-        evaluate(run, *there, f"{run}/release", f"{run}/baseline")
+        evaluate(run, there, anomalies_there, f"{run}/release", f"{run}/baseline")
     assert list(scratch.glob("w2v2-artifact-*")) == []
     assert places.list_tree(evaluation.uri) == places.list_tree(blessing.uri) == []
 
