@@ -241,7 +241,7 @@ def opened(address: str, ahead_bytes: int = 0) -> Iterator[Callable[[int, int], 
 
     def read(offset: int, size: int) -> bytes:
         nonlocal held, begin
-        if not begin <= offset <= offset + size <= begin + len(held):
+        if size and not begin <= offset <= offset + size <= begin + len(held):
             held, begin = _read_range(address, offset, max(size, ahead_bytes)), offset
         return held[offset - begin : offset - begin + size]
 

@@ -7,8 +7,9 @@ import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
+from beam_jobs import places
 from components.artifacts import Evaluation
-from components.evaluation.blessing import GATE_SHA256, bless, read_anomalies, write_evaluation
+from components.evaluation.blessing import GATE_SHA256, Inputs, bless, read_anomalies, write_evaluation
 from components.evaluation.gate import Check, decision_of
 from components.staging import staged
 
@@ -51,6 +52,23 @@ def test_only_what_is_accepted_is_blessed(tmp_path, verdict, blessed, file):
     assert blessing.get_string_custom_property("release_digest") == "6" * 64
     assert blessing.get_string_custom_property("w2v2_pipeline") == "smoke-synthetic"
     assert [path.name for path in Path(tmp_path).iterdir()] == [file]
+
+
+def test_what_is_wrong_with_a_baseline_names_its_address(bucket):
+    """Its copy is gone when somebody reads that."""
+    release, baseline = standard_artifacts.Model(), standard_artifacts.Model()
+    release.uri, baseline.uri = "gs://speech/release", "gs://speech/baseline"
+    places.write_bytes("gs://speech/release/training.json", b'{"steps": 2}')
+    with staged() as stage:
+        inputs = Inputs.of({"model": [release], "baseline_model": [baseline], "examples": [release]}, stage)
+        told = {"same": False, "error": f"{inputs.baseline_dir}/saved_model must hold saved_model.pb."}
+        metrics = inputs.add_to({**METRICS, "baseline": told}, stage)
+        assert stage.uri_of(inputs.release_dir) == "gs://speech/release"
+    assert metrics == {
+        **METRICS, "anomalies": None, "training": {"steps": 2},
+        "baseline": {"same": False, "error": "gs://speech/baseline/saved_model must hold saved_model.pb."},
+    }  # fmt: skip
+    assert inputs.add_to({"baseline": None}, stage)["baseline"] is None
 
 
 def test_where_no_check_passes_there_is_no_model():

@@ -30,7 +30,10 @@ SETTINGS = PretrainingEvaluationSettings(
 
 @pytest.fixture
 def examples(speech, tmp_path):
-    root = tmp_path / "examples"
+    return write_examples(tmp_path / "examples", speech)
+
+
+def write_examples(root, speech):
     for split in ("train", "validation"):
         (root / f"Split-{split}").mkdir(parents=True)
     with tf.io.TFRecordWriter(str(root / "Split-validation" / "data_tfrecord-00000-of-00001")) as writer:
@@ -44,7 +47,10 @@ def examples(speech, tmp_path):
 
 @pytest.fixture
 def anomalies(tmp_path):
-    root = tmp_path / "anomalies"
+    return write_anomalies(tmp_path / "anomalies")
+
+
+def write_anomalies(root):
     for split in ("train", "validation"):
         (root / f"Split-{split}").mkdir(parents=True)
         (root / f"Split-{split}" / "SchemaDiff.pb").write_bytes(anomalies_pb2.Anomalies().SerializeToString())
@@ -129,8 +135,16 @@ def test_a_model_above_the_ceiling_is_rejected_and_the_node_does_not_fail(tmp_pa
     assert [path.name for path in Path(blessing.uri).iterdir()] == ["NOT_BLESSED"]
 
 
-def test_the_baseline_is_run_again_on_the_same_masks(tmp_path, pretrained, examples, anomalies):
-    evaluation, blessing = evaluate(tmp_path, examples, anomalies, pretrained["candidate"], pretrained["other"])
+@pytest.fixture(scope="module")
+def compared(pretrained, speech, tmp_path_factory):
+    """An evaluation beside a baseline: the directory of all of it, evaluation and blessing."""
+    root = tmp_path_factory.mktemp("compared")
+    examples, anomalies = write_examples(root / "examples", speech), write_anomalies(root / "anomalies")
+    return root, *evaluate(root, examples, anomalies, pretrained["candidate"], pretrained["other"])
+
+
+def test_the_baseline_is_run_again_on_the_same_masks(pretrained, compared):
+    _, evaluation, blessing = compared
     metrics = read(evaluation, "metrics.json")
     theirs = metrics["baseline"]["splits"]["validation"]
     ours = metrics["splits"]["validation"]["contrastive_loss"]
@@ -140,17 +154,15 @@ def test_the_baseline_is_run_again_on_the_same_masks(tmp_path, pretrained, examp
     assert "non_inferiority/validation" in [check["name"] for check in read(evaluation, "gate.json")["checks"]]
 
 
-def test_at_addresses_it_is_the_same(tmp_path, pretrained, examples, anomalies, bucket):
-    run = "gs://speech/run"
-    for name, directory in {
-        "examples": examples.uri, "anomalies": anomalies.uri, "release": pretrained["candidate"],
-        "baseline": pretrained["other"],
-    }.items():  # fmt: skip
-        places.copy_tree(str(directory), f"{run}/{name}")
+def test_at_addresses_it_is_the_same(pretrained, compared, bucket):
+    run, (root, local, _) = "gs://speech/run", compared
+    for name in ("examples", "anomalies"):
+        places.copy_tree(str(root / name), f"{run}/{name}")
+    for name, release in (("release", "candidate"), ("baseline", "other")):
+        places.copy_tree(str(pretrained[release]), f"{run}/{name}")
     there = artifact(standard_artifacts.Examples, f"{run}/examples", splits=["train", "validation"])
     anomalies_there = artifact(standard_artifacts.ExampleAnomalies, f"{run}/anomalies", splits=["train", "validation"])
     evaluation, blessing = evaluate(run, there, anomalies_there, f"{run}/release", f"{run}/baseline")
-    local, _ = evaluate(tmp_path, examples, anomalies, pretrained["candidate"], pretrained["other"])
     written = {path.name: path.read_bytes() for path in Path(local.uri).iterdir()}
     assert {
         name: places.read_bytes(f"{run}/evaluation/{name}") for name in places.list_names(evaluation.uri)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import tensorflow as tf
 from tfx.types import Channel, standard_artifacts
 
 from beam_jobs import cloud_storage, places
@@ -29,21 +30,6 @@ def artifact(uri):
     return result
 
 
-def test_the_model_directory_becomes_a_release(tmp_path):
-    convert_checkpoint(GOLDEN, tmp_path / "model" / "model_directory")
-    release = artifact(tmp_path / "release")
-    settings = to_json(ReleaseSettings(name="tiny", onnx_opset=18))
-    Executor().Do({"model": [artifact(tmp_path / "model")]}, {"release": [release]}, {"settings": settings})
-    described = read_release(tmp_path / "release")
-    for format_ in ("saved_model", "onnx"):
-        check_files(tmp_path / "release" / format_, described, format_, hashes=True)
-    model_digest = read_manifest(tmp_path / "model" / "model_directory")["model_digest"]
-    assert described.name == "tiny"
-    assert described.model_digest == model_digest
-    assert release.get_string_custom_property("model_digest") == model_digest
-    assert release.get_string_custom_property("release_digest") == described.release_digest
-
-
 def examples_artifact(uri):
     examples = standard_artifacts.Examples()
     examples.uri = str(uri)
@@ -51,15 +37,18 @@ def examples_artifact(uri):
     return examples
 
 
-def test_what_int8_changes_is_measured_on_the_validation_split(tmp_path, bucket, monkeypatch):
-    """In a directory, and the same at an address, of which only the shards are read that are needed."""
-    import tensorflow as tf
+SETTINGS = to_json(ReleaseSettings(name="tiny", onnx_opset=18, int8_utterances=2, min_int8_text_agreement=0.0))
 
-    convert_checkpoint(GOLDEN, tmp_path / "model" / "model_directory")
-    (tmp_path / "model" / "Format-Serving").mkdir()
-    (tmp_path / "model" / "Format-Serving" / "saved_model.pb").write_bytes(b"not read")
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A directory with a model, examples, and the release that was made of them; and the release's artifact."""
+    root = tmp_path_factory.mktemp("exported")
+    convert_checkpoint(GOLDEN, root / "model" / "model_directory")
+    (root / "model" / "Format-Serving").mkdir()
+    (root / "model" / "Format-Serving" / "saved_model.pb").write_bytes(b"not read")
     random = np.random.default_rng(0)
-    split = tmp_path / "examples" / "Split-validation"
+    split = root / "examples" / "Split-validation"
     split.mkdir(parents=True)
     # Those that have no frame do not count.
     for shard, lengths in enumerate([(4_000, 300), (4_000,), (4_000,)]):
@@ -67,30 +56,48 @@ def test_what_int8_changes_is_measured_on_the_validation_split(tmp_path, bucket,
             for index, length in enumerate(lengths):
                 samples = random.integers(-9_000, 9_000, length, np.int16)
                 writer.write(encode(Utterance(f"u{shard}-{index}", "s", "c", "F", "dev", 16_000, samples, "A")))
-    settings = to_json(ReleaseSettings(name="tiny", int8_utterances=2, min_int8_text_agreement=0.0))
-    inputs = {"model": [artifact(tmp_path / "model")], "examples": [examples_artifact(tmp_path / "examples")]}
-    here = artifact(tmp_path / "release")
-    Executor().Do(inputs, {"release": [here]}, {"settings": settings})
-    model = onnx.load(tmp_path / "release" / "onnx" / "onnx" / "model_quantized.onnx")
+    release = artifact(root / "release")
+    inputs = {"model": [artifact(root / "model")], "examples": [examples_artifact(root / "examples")]}
+    Executor().Do(inputs, {"release": [release]}, {"settings": SETTINGS})
+    return root, release
+
+
+def test_the_model_directory_becomes_a_release(exported):
+    root, release = exported
+    described = read_release(root / "release")
+    for format_ in ("saved_model", "onnx"):
+        check_files(root / "release" / format_, described, format_, hashes=True)
+    model_digest = read_manifest(root / "model" / "model_directory")["model_digest"]
+    assert described.name == "tiny"
+    assert described.model_digest == model_digest
+    assert release.get_string_custom_property("model_digest") == model_digest
+    assert release.get_string_custom_property("release_digest") == described.release_digest
+
+
+def test_what_int8_changes_is_measured_on_the_validation_split(exported):
+    model = onnx.load(exported[0] / "release" / "onnx" / "onnx" / "model_quantized.onnx")
     told = {entry.key: entry.value for entry in model.metadata_props}
     assert told["int8_utterances"] == "2"
     assert int(told["int8_same_texts"]) in range(3)
     assert json.loads(told["in_float32"]) == []
 
+
+def test_at_addresses_it_is_the_same_and_no_more_is_read_than_needed(exported, bucket, monkeypatch):
+    root, here = exported
     for name in ("model", "examples"):
-        places.copy_tree(str(tmp_path / name), f"gs://speech/run/{name}")
+        places.copy_tree(str(root / name), f"gs://speech/run/{name}")
     downloaded = []
     download = cloud_storage.download
     monkeypatch.setattr(cloud_storage, "download", lambda *pair: downloaded.append(pair[0]) or download(*pair))
     inputs = {"model": [artifact("gs://speech/run/model")], "examples": [examples_artifact("gs://speech/run/examples")]}
     there = artifact("gs://speech/run/release")
-    Executor().Do(inputs, {"release": [there]}, {"settings": settings})
+    Executor().Do(inputs, {"release": [there]}, {"settings": SETTINGS})
     assert [name.rpartition("/")[2] for name in downloaded if "/examples/" in name] == [
         "data_tfrecord-00000-of-00003", "data_tfrecord-00001-of-00003",
     ]  # fmt: skip
     assert not any("Format-Serving" in name for name in downloaded)
     found = {entry.path: places.sha256_of(f"{there.uri}/{entry.path}") for entry in places.list_tree(there.uri)}
-    assert found == sha256_of_files(tmp_path / "release")
+    assert found == sha256_of_files(root / "release")
     for name in ("release_digest", "model_digest"):
         assert there.get_string_custom_property(name) == here.get_string_custom_property(name) != ""
 
