@@ -12,6 +12,7 @@ import apache_beam as beam
 
 from beam_jobs import engines, places
 from beam_jobs.evaluation.batches import DEFAULT_BATCH_SAMPLES, plan_batches
+from beam_jobs.evaluation.example_splits import INFO_FILE
 from beam_jobs.evaluation.heard import HeardUtterance, Way
 from beam_jobs.evaluation.listener import require_possible
 from beam_jobs.evaluation.results import clear, read_heard
@@ -106,7 +107,7 @@ def _read_indices(examples: str, splits: Sequence[str]) -> dict[str, RecordIndex
     found: dict[str, RecordIndex] = {}
     for split in splits:
         directory = places.join(examples, f"Split-{split}")
-        if not places.is_directory(directory):
+        if not places.is_directory(directory) and not _is_known_to_be_empty(examples, split):
             raise DataError(
                 f"The examples {examples} must have the split {split}, and have no Split-{split}; name one that they"
                 " have."
@@ -115,6 +116,13 @@ def _read_indices(examples: str, splits: Sequence[str]) -> dict[str, RecordIndex
         if files:
             found[split] = read_index(files, split, places.open_file)
     return found
+
+
+def _is_known_to_be_empty(examples: str, split: str) -> bool:
+    """Tells whether ingest has counted no utterance in a split: in Cloud Storage it has no directory then."""
+    place = places.join(examples, INFO_FILE)
+    told = places.read_json(place).get("splits", {}) if places.is_file(place) else {}
+    return told.get(split, {}).get("utterances") == 0
 
 
 def _tell(total: int, stage: str, counters: Mapping[str, int]) -> None:

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from beam_jobs import engines
+from beam_jobs import engines, places
 from beam_jobs.evaluation import ALONE, BATCHED, CONSTANT, ONNX, Way
 from beam_jobs.evaluation.job import hear
 from beam_jobs.evaluation.listener import Listener
@@ -179,6 +179,36 @@ def test_a_way_by_beam_search_is_what_the_search_makes_of_the_logits(examples, r
         assert texts[probe.utterance_id].text == search.decode(probe.by_way["alone"].logits)
     assert {by.logit_difference for by in texts.values()} == {0.0}
     assert any(one.by_way["alone"].text != one.by_way["beam_search"].text for one in heard)
+
+
+def test_everything_can_be_in_cloud_storage(examples, release, tmp_path, bucket):
+    """Where a split without an utterance is no directory; what ingest says of it is."""
+    info = json.loads((examples / "dataset_info.json").read_text())
+    info["splits"]["test-empty"] = {"utterances": 0, "words": 0}
+    (examples / "dataset_info.json").write_text(json.dumps(info))
+    arpa = write_arpa(tmp_path / "letters.arpa", [(letter, -1.5) for letter in "ETAOINS"])
+    root = "gs://speech/run"
+    for name, directory in (("examples", examples), ("release", release)):
+        places.copy_tree(str(directory), f"{root}/{name}")
+    places.copy_file(arpa, f"{root}/letters.arpa")
+
+    def heard_in(place, working_dir, language_model, splits=("test-a", "test-empty")):
+        return hear(
+            f"{place}/examples", splits, f"{place}/release",
+            (ALONE, Way("beam_search", alone=True, decoder="beam_search")), working_dir=working_dir,
+            beam_search=BeamSearchSettings(language_model, beam_width=5),
+        )  # fmt: skip
+
+    (tmp_path / "release").symlink_to(release)
+    expected = heard_in(tmp_path, tmp_path / "work", arpa)
+    assert plain(heard_in(root, f"{root}/work", f"{root}/letters.arpa")) == plain(expected)
+    assert len(expected) == 4
+    with pytest.raises(DataError, match=f"The examples {root}/examples must have the split test-x, and have no"):
+        heard_in(root, f"{root}/work", f"{root}/letters.arpa", ("test-x",))
+    shard = f"{root}/examples/Split-test-a/data_tfrecord-00001-of-00003"
+    places.write_bytes(shard, places.read_bytes(shard)[:-20])
+    with pytest.raises(DataError, match=f"^{shard} must be a whole file of records, and ends within the one at byte"):
+        heard_in(root, f"{root}/work", f"{root}/letters.arpa")
 
 
 @pytest.mark.e2e
