@@ -192,6 +192,11 @@ def _explained(request: TrainingRequest, work: Callable[[], dict[str, Any]]) -> 
                 f"A batch of train.batch_samples, {settings.batch_samples}, must fit into the memory of the devices,"
                 f" and does not ({said}); halve it, and double train.accumulate_batches."
             ) from error
+        if isinstance(error, errors.PermissionDeniedError):
+            raise DataError(
+                f"Whoever trains must be allowed to use what the training reads and writes, and is not ({said}); give"
+                " the account the role Storage Object User on the bucket."
+            ) from error
         lost = isinstance(error, errors.UnavailableError | errors.AbortedError | errors.DeadlineExceededError)
         if lost or "collective" in said.lower():
             raise TryAgainError(

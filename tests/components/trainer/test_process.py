@@ -6,7 +6,7 @@ import os
 import pytest
 import tensorflow as tf
 
-from components.trainer.process import _explained
+from components.trainer.process import _copy_files, _explained
 from components.trainer.request import TrainingRequest
 from model.errors import ConfigurationError, DataError, DiskFullError, TryAgainError
 from model.training.settings import TrainingSettings
@@ -47,6 +47,7 @@ CASES = [
         TryAgainError,
         "one does not any more .*Connect",
     ),
+    (op_error(tf.errors.PermissionDeniedError, "403 on gs://b/o"), DataError, r"is not \(403 on gs://b/o\); give the"),
     (op_error(tf.errors.AbortedError, "aborted"), TryAgainError, "start it again, on all workers"),
     (op_error(tf.errors.InternalError, "Collective ops is aborted by: x"), TryAgainError, "Collective ops is aborted"),
 ]
@@ -64,6 +65,17 @@ def test_what_is_a_defect_or_has_its_sentence_is_left_alone(error):
     with pytest.raises(type(error)) as raised:
         _explained(REQUEST, raising(error))
     assert raised.value is error
+
+
+def test_events_are_copied_where_there_are_any():
+    _copy_files("ram://states/nowhere", "ram://run/empty")
+    assert tf.io.gfile.listdir("ram://run/empty") == []
+    tf.io.gfile.makedirs("ram://states/tensorboard")
+    with tf.io.gfile.GFile("ram://states/tensorboard/events", "w") as stream:
+        stream.write("one")
+    _copy_files("ram://states/tensorboard", "ram://run/full")
+    with tf.io.gfile.GFile("ram://run/full/events") as stream:
+        assert stream.read() == "one"
 
 
 def test_a_result_is_handed_on():

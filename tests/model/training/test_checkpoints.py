@@ -127,3 +127,6 @@ def test_states_may_lie_elsewhere():
         CheckpointStore("ram://staging/one", {**IDENTITY, "start": "abd"})
     again.clear()
     assert [name for _, name in again._found(checkpoints._STEP)] == ["step-00000003.safetensors"]
+    # A first try of the same task may have removed it in the meantime.
+    again._remove("best-00000002.safetensors")
+    assert again._found(checkpoints._BEST) == []
