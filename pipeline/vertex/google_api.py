@@ -9,16 +9,12 @@ from google.auth import exceptions as auth_exceptions
 from google.auth.transport.requests import AuthorizedSession
 from requests import exceptions as requests_exceptions
 
+from components.vertex_client import NO_CREDENTIALS
 from model.errors import DataError, TryAgainError, UsageError
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _REQUEST_SECONDS = 60
 _SHOWN_CHARACTERS = 200
-
-NO_CREDENTIALS = (
-    "Google Cloud must know who asks, and the environment has no credentials that it takes; sign in with `gcloud auth"
-    " application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to the key file of a service account."
-)
 
 
 class GoogleApi:

@@ -9,7 +9,7 @@ from typing import Any
 
 from beam_jobs import places
 from components.code_fingerprint import code_fingerprint
-from components.run_labels import PIPELINE_LABEL, RUN_LABEL
+from components.run_labels import JOB_NAME_PLACEHOLDER, PIPELINE_LABEL, RUN_LABEL, label_value
 from model.errors import ConfigurationError
 from model.settings import digest
 from model.version import __version__
@@ -20,13 +20,9 @@ from pipeline.vertex.schedule_settings import ScheduleSettings
 from pipeline.vertex.settings import DataflowSettings, VertexSettings
 from pipeline.vertex.sources import CloudSources
 
-JOB_NAME_PLACEHOLDER = "{{$.pipeline_job_name}}"
-"""What the service replaces by the name of the run in the arguments of a task."""
-
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 # The service adds 15 characters for the name of a run, which is a label, of 63 at most.
 _LONGEST_NAME = 48
-_LABEL_CHARACTERS = 63
 
 
 def runner_name(config: PipelineConfig) -> str:
@@ -50,9 +46,9 @@ def labels_of(config: PipelineConfig, vertex: VertexSettings) -> dict[str, str]:
     return {
         **_job_labels(config, vertex),
         # Without the schedule, which can be changed while what it runs stays the same.
-        "w2v2-configuration": digest(dataclasses.replace(config, schedule=ScheduleSettings()))[:_LABEL_CHARACTERS],
-        "w2v2-version": re.sub(r"[^a-z0-9_-]", "-", __version__.lower()),
-        "w2v2-code": code[:_LABEL_CHARACTERS],
+        "w2v2-configuration": label_value(digest(dataclasses.replace(config, schedule=ScheduleSettings()))),
+        "w2v2-version": label_value(__version__),
+        "w2v2-code": label_value(code),
     }
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.evaluation.blessing import PIPELINE_PROPERTY
+from components.run_labels import JOB_NAME_PLACEHOLDER
 from components.trainer.vertex import RUN_FLAG
 from model.errors import ConfigurationError
 from model.training.settings import Task
 from pipeline.nodes import EVALUATORS, FORMAT_BY_PUSHER, RESOLVERS
-from pipeline.vertex.inputs import JOB_NAME_PLACEHOLDER
 from pipeline.vertex.settings import REPORTER, RetrySettings, VertexSettings, containers_of
 
 INNER_DAG = "tfx-dag"
