@@ -13,20 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from absl import logging
-from google.auth import exceptions as auth_exceptions
 from google.cloud import aiplatform_v1
 from tfx.extensions.google_cloud_ai_platform import training_clients
 from tfx.types import artifact_utils
 
 from components.run_labels import PIPELINE_LABEL, RUN_LABEL, WORK_LABEL
-from components.vertex_client import (
-    NO_CREDENTIALS,
-    REQUEST_SECONDS,
-    ask,
-    client_options,
-    label_filter,
-)
-from model.errors import TryAgainError, UsageError, WorkerError
+from components.vertex_client import REQUEST_SECONDS, VertexClient, label_filter
+from model.errors import TryAgainError, WorkerError
 
 _State = aiplatform_v1.JobState
 _ENDED = (
@@ -58,17 +51,12 @@ class TrainingJobs(training_clients.VertexJobClient):
     """
 
     def __init__(self, project: str, region: str, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._parent = f"projects/{project}/locations/{region}"
-        self._where = f"Vertex AI in {project}, {region}"
-        self._sleep = sleep
+        self._service, self._sleep = VertexClient(project, region, sleep), sleep
         super().__init__(region)
 
     def create_client(self) -> None:
         """Makes the client; TFX's class calls this."""
-        try:
-            self._client = aiplatform_v1.JobServiceClient(**client_options(self._region))
-        except auth_exceptions.DefaultCredentialsError as error:
-            raise UsageError(NO_CREDENTIALS) from error
+        self._client = self._service.make(aiplatform_v1.JobServiceClient)
 
     def find(self, labels: Mapping[str, str]) -> aiplatform_v1.CustomJob | None:
         """Returns the job that an earlier attempt of the same task has started, and that need not be done again.
@@ -82,12 +70,10 @@ class TrainingJobs(training_clients.VertexJobClient):
         if not {*_LOOKED_FOR_BY, WORK_LABEL} <= labels.keys():
             return None
         wanted = {name: labels[name] for name in _LOOKED_FOR_BY}
-        request = {"parent": self._parent, "filter": label_filter(wanted)}
-        jobs = ask(
+        request = {"parent": self._service.parent, "filter": label_filter(wanted)}
+        jobs = self._service.ask(
             lambda: list(self._client.list_custom_jobs(request=request, retry=None, timeout=REQUEST_SECONDS)),
-            self._where,
             "list training jobs",
-            sleep=self._sleep,
         )
         same = [job for job in jobs if {**wanted, WORK_LABEL: labels[WORK_LABEL]}.items() <= dict(job.labels).items()]
         same.sort(key=lambda job: job.create_time.timestamp(), reverse=True)
@@ -116,16 +102,11 @@ class TrainingJobs(training_clients.VertexJobClient):
             if attempts > 1 and (found := self.find(job["labels"])) is not None:
                 return found
             return self._client.create_custom_job(
-                parent=self._parent, custom_job=described, retry=None, timeout=REQUEST_SECONDS
+                parent=self._service.parent, custom_job=described, retry=None, timeout=REQUEST_SECONDS
             )
 
-        return ask(
-            create,
-            self._where,
-            "start the training",
-            pauses_seconds=_START_PAUSES_SECONDS if WORK_LABEL in job["labels"] else (),
-            sleep=self._sleep,
-        )
+        pauses = _START_PAUSES_SECONDS if WORK_LABEL in job["labels"] else ()
+        return self._service.ask(create, "start the training", pauses)
 
     def wait(self, name: str) -> None:
         """Waits until a job has succeeded.
@@ -142,11 +123,10 @@ class TrainingJobs(training_clients.VertexJobClient):
         failures = 0
         while True:
             try:
-                job = ask(
+                job = self._service.ask(
                     lambda: self._client.get_custom_job(name=name, retry=None, timeout=REQUEST_SECONDS),
-                    self._where,
                     f"tell of {name}",
-                    pauses_seconds=(),
+                    (),
                 )
             except TryAgainError as error:
                 failures += 1

@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from google.api_core import exceptions
+from google.api_core.client_options import ClientOptions
 from google.auth import exceptions as auth_exceptions
 from google.cloud import aiplatform_v1
 from google.protobuf import field_mask_pb2
+from requests import exceptions as requests_exceptions
 
-from components.vertex_client import (
-    ENDPOINT_VARIABLE,
-    NO_CREDENTIALS,
-    REQUEST_SECONDS,
-    ask,
-    client_options,
-    label_filter,
+from model.errors import DataError, TryAgainError, UsageError
+from pipeline.vertex.google_api import NO_CREDENTIALS
+
+# The address of the service in place of Google's: a private endpoint, or a server for tests.
+ENDPOINT_VARIABLE = "W2V2_VERTEX_ENDPOINT"
+
+# How long to wait before each further attempt.
+_PAUSES_SECONDS = (1.0, 4.0, 10.0)
+_REQUEST_SECONDS = 60.0
+_MAY_PASS = (
+    exceptions.TooManyRequests,
+    exceptions.InternalServerError,
+    exceptions.BadGateway,
+    exceptions.ServiceUnavailable,
+    exceptions.GatewayTimeout,
+    exceptions.RetryError,
+    requests_exceptions.ConnectionError,
+    requests_exceptions.Timeout,
+    requests_exceptions.ChunkedEncodingError,
 )
-from model.errors import UsageError
-
-__all__ = ["ENDPOINT_VARIABLE", "VertexService"]
-
 _SHOWN_OF_JOB = "name display_name labels state create_time start_time end_time error job_detail".split()
 _Result = TypeVar("_Result")
 
@@ -51,7 +62,13 @@ class VertexService:
         self.project, self.region = project, region
         self._parent = f"projects/{project}/locations/{region}"
         self._sleep = sleep
-        options = client_options(region, credentials)
+        endpoint = os.environ.get(ENDPOINT_VARIABLE) or f"{region}-aiplatform.googleapis.com"
+        # By REST: one kind of request to understand in a log, through a proxy, and in tests.
+        options: dict[str, Any] = {
+            "credentials": credentials,
+            "transport": "rest",
+            "client_options": ClientOptions(api_endpoint=endpoint),
+        }
         try:
             self._pipelines = aiplatform_v1.PipelineServiceClient(**options)
             self._jobs = aiplatform_v1.JobServiceClient(**options)
@@ -84,7 +101,7 @@ class VertexService:
                     pipeline_job=_message(aiplatform_v1.PipelineJob, job),
                     pipeline_job_id=job_id,
                     retry=None,
-                    timeout=REQUEST_SECONDS,
+                    timeout=_REQUEST_SECONDS,
                 )
             except exceptions.Conflict:
                 found = self._pipelines.get_pipeline_job(name=self._job_name(job_id), retry=None)
@@ -99,7 +116,7 @@ class VertexService:
         return _plain(
             self._asked(
                 lambda: self._pipelines.get_pipeline_job(
-                    name=self._job_name(job_id), retry=None, timeout=REQUEST_SECONDS
+                    name=self._job_name(job_id), retry=None, timeout=_REQUEST_SECONDS
                 ),
                 f"tell of the pipeline job {job_id}",
             )
@@ -109,13 +126,13 @@ class VertexService:
         """Returns the pipeline jobs with these labels, the newest first, without their specifications."""
         request = {
             "parent": self._parent,
-            "filter": label_filter(labels),
+            "filter": _labelled(labels),
             "order_by": "create_time desc",
             # Without the specifications, which are long.
             "read_mask": field_mask_pb2.FieldMask(paths=_SHOWN_OF_JOB),
         }
         return self._listed(
-            lambda: self._pipelines.list_pipeline_jobs(request=request, retry=None, timeout=REQUEST_SECONDS),
+            lambda: self._pipelines.list_pipeline_jobs(request=request, retry=None, timeout=_REQUEST_SECONDS),
             "list pipeline jobs",
         )
 
@@ -123,7 +140,7 @@ class VertexService:
         """Asks for the end of a pipeline job; its tasks end a little later."""
         self._asked(
             lambda: self._pipelines.cancel_pipeline_job(
-                name=self._job_name(job_id), retry=None, timeout=REQUEST_SECONDS
+                name=self._job_name(job_id), retry=None, timeout=_REQUEST_SECONDS
             ),
             f"cancel the pipeline job {job_id}",
         )
@@ -132,16 +149,16 @@ class VertexService:
 
     def training_jobs(self, labels: Mapping[str, str]) -> list[dict[str, Any]]:
         """Returns the custom jobs with these labels."""
-        request = {"parent": self._parent, "filter": label_filter(labels)}
+        request = {"parent": self._parent, "filter": _labelled(labels)}
         return self._listed(
-            lambda: self._jobs.list_custom_jobs(request=request, retry=None, timeout=REQUEST_SECONDS),
+            lambda: self._jobs.list_custom_jobs(request=request, retry=None, timeout=_REQUEST_SECONDS),
             "list training jobs",
         )
 
     def cancel_training_job(self, name: str) -> None:
         """Asks for the end of a custom job, by its whole name."""
         self._asked(
-            lambda: self._jobs.cancel_custom_job(name=name, retry=None, timeout=REQUEST_SECONDS), f"cancel {name}"
+            lambda: self._jobs.cancel_custom_job(name=name, retry=None, timeout=_REQUEST_SECONDS), f"cancel {name}"
         )
 
     # === Schedules ===
@@ -150,7 +167,7 @@ class VertexService:
         """Returns all schedules of the project in this region."""
         request = {"parent": self._parent}
         return self._listed(
-            lambda: self._schedules.list_schedules(request=request, retry=None, timeout=REQUEST_SECONDS),
+            lambda: self._schedules.list_schedules(request=request, retry=None, timeout=_REQUEST_SECONDS),
             "list schedules",
         )
 
@@ -163,7 +180,7 @@ class VertexService:
         return _plain(
             self._asked(
                 lambda: self._schedules.create_schedule(
-                    parent=self._parent, schedule=message, retry=None, timeout=REQUEST_SECONDS
+                    parent=self._parent, schedule=message, retry=None, timeout=_REQUEST_SECONDS
                 ),
                 f"make the schedule {schedule['displayName']}",
                 once=True,
@@ -178,7 +195,7 @@ class VertexService:
         return _plain(
             self._asked(
                 lambda: self._schedules.update_schedule(
-                    schedule=message, update_mask=mask, retry=None, timeout=REQUEST_SECONDS
+                    schedule=message, update_mask=mask, retry=None, timeout=_REQUEST_SECONDS
                 ),
                 f"change {schedule['name']}",
             )
@@ -187,14 +204,14 @@ class VertexService:
     def pause_schedule(self, name: str) -> None:
         """Pauses a schedule, by its whole name; what runs goes on."""
         self._asked(
-            lambda: self._schedules.pause_schedule(name=name, retry=None, timeout=REQUEST_SECONDS), f"pause {name}"
+            lambda: self._schedules.pause_schedule(name=name, retry=None, timeout=_REQUEST_SECONDS), f"pause {name}"
         )
 
     def resume_schedule(self, name: str) -> None:
         """Lets a schedule fire again, without the runs that it has missed."""
         request = {"name": name, "catch_up": False}
         self._asked(
-            lambda: self._schedules.resume_schedule(request=request, retry=None, timeout=REQUEST_SECONDS),
+            lambda: self._schedules.resume_schedule(request=request, retry=None, timeout=_REQUEST_SECONDS),
             f"resume {name}",
         )
 
@@ -203,8 +220,8 @@ class VertexService:
 
         def delete() -> None:
             with contextlib.suppress(exceptions.NotFound):
-                self._schedules.delete_schedule(name=name, retry=None, timeout=REQUEST_SECONDS).result(
-                    timeout=REQUEST_SECONDS
+                self._schedules.delete_schedule(name=name, retry=None, timeout=_REQUEST_SECONDS).result(
+                    timeout=_REQUEST_SECONDS
                 )
 
         self._asked(delete, f"delete {name}")
@@ -220,14 +237,47 @@ class VertexService:
     def _asked(self, request: Callable[[], _Result], purpose: str, started: str = "", once: bool = False) -> _Result:
         """Makes a request, again where that may help; says errors."""
         where = f"Vertex AI in {self.project}, {self.region}"
-        note = f" Whether {started} was started is not known; `w2v2 vertex status` tells." if started else ""
-        if once:
-            return ask(request, where, purpose, note=note, pauses_seconds=())
-        return ask(request, where, purpose, note=note, sleep=self._sleep)
+        pauses = (None,) if once else (*_PAUSES_SECONDS, None)
+        for pause in pauses:
+            try:
+                return request()
+            except _MAY_PASS as error:
+                if pause is not None:
+                    self._sleep(pause)
+                    continue
+                note = f" Whether {started} was started is not known; `w2v2 vertex status` tells." if started else ""
+                times = "" if once else ", four times"
+                raise TryAgainError(
+                    f"{where} must {purpose}, and did not{times} ({_said(error)}); run again later.{note}"
+                ) from error
+            except (auth_exceptions.DefaultCredentialsError, auth_exceptions.RefreshError) as error:
+                raise UsageError(NO_CREDENTIALS) from error
+            except (exceptions.Forbidden, exceptions.Unauthorized) as error:
+                raise DataError(
+                    f"Whoever runs this must be allowed to {purpose} on {where}, and is not ({_said(error)}); give the"
+                    " account the role Vertex AI User, or sign in as another."
+                ) from error
+            except exceptions.NotFound as error:
+                raise UsageError(
+                    f"{where} must know what is asked for, to {purpose}, and does not ({_said(error)}); look at the"
+                    " project, the region and the name."
+                ) from error
+            except exceptions.GoogleAPICallError as error:
+                raise UsageError(f"{where} refused to {purpose} ({_said(error)}); mend what it names.") from error
+        raise AssertionError  # The last pause is None, and then nothing goes on.
 
 
 def _message(kind: Any, value: Mapping[str, Any]) -> Any:
     return kind.from_json(json.dumps(value))
+
+
+def _said(error: Exception) -> str:
+    text = " ".join(str(getattr(error, "message", None) or error).split())
+    return text if len(text) <= 400 else f"{text[:400]}…"
+
+
+def _labelled(labels: Mapping[str, str]) -> str:
+    return " AND ".join(f'labels.{name}="{value}"' for name, value in sorted(labels.items()))
 
 
 def _plain(message: Any) -> dict[str, Any]:

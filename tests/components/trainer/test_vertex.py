@@ -12,10 +12,9 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import standard_artifacts
 from tfx.utils import json_utils
 
-from components.trainer import custom_job
 from components.trainer.custom_job import TrainingJobs
 from components.trainer.vertex import RUN_FLAG, Executor, training_job
-from components.vertex_client import ENDPOINT_VARIABLE
+from components.vertex_client import ENDPOINT_VARIABLE, VertexClient
 from model.errors import DataError, TryAgainError, UsageError, WorkerError
 from tests.fake_vertex import LOST, FakeVertex
 
@@ -207,9 +206,9 @@ def test_waiting_survives_what_passes(service, pauses):
 
 def test_waiting_survives_a_metadata_server_that_does_not_answer(service, monkeypatch, pauses):
     attempted = 0
-    asked = custom_job.ask
+    asked = VertexClient.ask
 
-    def without_token(request, where, purpose, **others):
+    def without_token(self, request, purpose, *others):
         def failing():
             nonlocal attempted
             attempted += 1
@@ -217,9 +216,9 @@ def test_waiting_survives_a_metadata_server_that_does_not_answer(service, monkey
                 raise auth_exceptions.RefreshError("no token") from auth_exceptions.TransportError("metadata")
             return request()
 
-        return asked(failing if purpose.startswith("tell of") else request, where, purpose, **others)
+        return asked(self, failing if purpose.startswith("tell of") else request, purpose, *others)
 
-    monkeypatch.setattr(custom_job, "ask", without_token)
+    monkeypatch.setattr(VertexClient, "ask", without_token)
     service.states = ["SUCCEEDED"]
     attempt()
     assert attempted == 2
@@ -251,4 +250,13 @@ def test_what_the_service_refuses_is_said_at_once(service, pauses, status, error
 def test_a_job_that_is_gone_is_said(service):
     service.faults = [None, None, (404, "Not found.")]
     with pytest.raises(UsageError, match="must know what is asked for, to tell of projects/my-project"):
+        attempt()
+
+
+def test_no_credentials_are_said(service, monkeypatch):
+    def default(*_, **__):
+        raise auth_exceptions.DefaultCredentialsError("none")
+
+    monkeypatch.setattr("google.auth.default", default)
+    with pytest.raises(UsageError, match="the environment has no credentials that it takes; sign in with `gcloud auth"):
         attempt()
