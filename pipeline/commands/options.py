@@ -44,6 +44,11 @@ LanguageOption = Annotated[
     typer.Option(metavar="CODE", help="The language of an MMS checkpoint, such as fra; default: the one it holds."),
 ]
 
+AnywayOption = Annotated[
+    bool,
+    typer.Option("--anyway", help="Start the run although another one of the pipeline has not ended."),
+]
+
 
 def require_extra(command: str, extra: str, package: str) -> None:
     """Raises UsageError where a command needs packages that this installation was made without."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.commands.options import DEFAULT_CONFIG, JsonOption, require_extra
+from pipeline.commands.options import DEFAULT_CONFIG, AnywayOption, JsonOption, require_extra
 from pipeline.commands.outcome import console, ending_in_code, print_json
 
 if TYPE_CHECKING:
@@ -87,13 +87,15 @@ def delete(config: _ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) 
     return _told("delete", config, as_json)
 
 
-def run_now(config: _ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> int:
+def run_now(config: _ConfigOption = DEFAULT_CONFIG, anyway: AnywayOption = False, as_json: JsonOption = False) -> int:
     """Start the run that the schedule would start, now; the schedule stays as it is."""
     from pipeline.vertex.runs import run_of
     from pipeline.vertex.schedule import the_one
-    from pipeline.vertex.submission import start_again
+    from pipeline.vertex.submission import require_none_running, start_again
 
     chosen, service = _service("schedule run-now", config)
+    if not anyway:
+        require_none_running(service, _name(chosen))
     found = the_one(service, _name(chosen))
     run = run_of(start_again(service, found["createPipelineJobRequest"]["pipelineJob"], _name(chosen), _now()))
     if as_json:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from model.errors import UsageError
-from pipeline.commands.options import DEFAULT_CONFIG, JsonOption, LanguageOption, require_extra
+from pipeline.commands.options import DEFAULT_CONFIG, AnywayOption, JsonOption, LanguageOption, require_extra
 from pipeline.commands.outcome import console, ending_in_code, print_json
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def submit(
     corpus: _CorpusOption = None,
     checkpoint: _CheckpointOption = None,
     language: LanguageOption = None,
+    anyway: AnywayOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Start a run: compile, look at bucket and images, put what is missing in its place, and start it once."""
@@ -106,11 +107,14 @@ def submit(
     vertex_settings = require_vertex(chosen)
     with shown(None if as_json else console(), "Submit"):
         from pipeline.vertex import preflight, submission
+        from pipeline.vertex.inputs import runner_name
         from pipeline.vertex.runs import run_of
         from pipeline.vertex.service import VertexService
 
         service = VertexService(vertex_settings.project, vertex_settings.region)
         preflight.look(vertex_settings)
+        if not anyway:
+            submission.require_none_running(service, runner_name(chosen))
         compiled = compile_for_vertex(chosen)
         submission.place_needs(chosen, compiled)
         run = run_of(submission.submit(service, compiled, vertex_settings, dt.datetime.now(dt.timezone.utc)))

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from beam_jobs import places
-from components.run_labels import RUN_LABEL
+from components.run_labels import PIPELINE_LABEL, RUN_LABEL
+from model.errors import TryAgainError
 from model.progress import emit
 from pipeline.config import PipelineConfig
 from pipeline.vertex.compile import CompiledPipeline
 from pipeline.vertex.dataflow_jobs import DataflowJobs
+from pipeline.vertex.runs import run_of
 from pipeline.vertex.service import VertexService
 from pipeline.vertex.settings import VertexSettings
 
@@ -58,6 +60,28 @@ def place_needs(config: PipelineConfig, compiled: CompiledPipeline) -> list[str]
             places.write_bytes(marker, b"")
             written.append(need.address)
     return written
+
+
+def require_none_running(service: VertexService, name: str) -> None:
+    """Refuses to start a run of a pipeline beside another one, be it of its schedule or of a person.
+
+    Args:
+      service: The service.
+      name: Of the pipeline on Vertex AI.
+
+    Raises:
+      UsageError, DataError: the service refuses to tell.
+      TryAgainError: a run has not ended, or the service does not answer.
+    """
+    running = [run_of(job) for job in service.jobs({PIPELINE_LABEL: name}) if not has_ended(job)]
+    if not running:
+        return
+    newest = running[0]
+    others = f", and {len(running) - 1} more" if len(running) > 1 else ""
+    raise TryAgainError(
+        f"Runs of a pipeline must not overlap, and {newest.run_id} has not ended ({newest.state}{others}); wait for its"
+        f" end, end it with `w2v2 vertex cancel {newest.run_id}`, or start another beside it with --anyway."
+    )
 
 
 def submit(
