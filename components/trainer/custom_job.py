@@ -30,10 +30,10 @@ _ENDED = (
     _State.JOB_STATE_EXPIRED,
 )
 _LOOKED_FOR_BY = (PIPELINE_LABEL, RUN_LABEL)
-# A training takes hours, and its task has nothing else to do.
-_POLL_SECONDS = 30.0
+# A training that is over soon is not waited for long; most take hours, and their task has nothing else to do.
+_FIRST_POLL_SECONDS, _POLL_SECONDS = 5.0, 30.0
 # The training goes on while the service does not answer; after half an hour somebody should know.
-_MOST_FAILURES = 60
+_PATIENCE_SECONDS = 1800.0
 # Long enough for a job whose answer was lost to be in the list of jobs.
 _START_PAUSES_SECONDS = (10.0, 30.0, 60.0)
 
@@ -120,7 +120,7 @@ class TrainingJobs(training_clients.VertexJobClient):
           DataError: this account must not look at it.
           TryAgainError: the service has not answered for half an hour.
         """
-        failures = 0
+        pause, unanswered_seconds = _FIRST_POLL_SECONDS, 0.0
         while True:
             try:
                 job = self._service.ask(
@@ -129,15 +129,16 @@ class TrainingJobs(training_clients.VertexJobClient):
                     (),
                 )
             except TryAgainError as error:
-                failures += 1
-                if failures > _MOST_FAILURES:
+                if unanswered_seconds >= _PATIENCE_SECONDS:
                     raise
                 logging.warning("%s The training goes on; it is asked again.", error)
+                unanswered_seconds += pause
             else:
-                failures = 0
                 if job.state in _ENDED:
                     break
-            self._sleep(_POLL_SECONDS)
+                unanswered_seconds = 0.0
+            self._sleep(pause)
+            pause = min(2 * pause, _POLL_SECONDS)
         if job.state != _State.JOB_STATE_SUCCEEDED:
             state = job.state.name.removeprefix("JOB_STATE_")
             reason = " ".join(job.error.message.split()) or "no reason is given"
