@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,7 @@ from model.errors import TryAgainError, UsageError, W2v2Error
 from model.settings import from_json
 
 _TRIES = 3
+_RUN = re.compile(r"/pipelineJobs/([a-z][-a-z0-9]*)")
 _PAUSE_SECONDS = 2.0
 
 
@@ -49,7 +51,7 @@ class Executor(base_executor.BaseExecutor):
         del input_dict, output_dict
         report, problem = report_of(
             exec_properties["final_status"],
-            self._run_dir(),
+            run_dir_of(self._own_place(), exec_properties["final_status"]),
             exec_properties["pipeline_name"],
             exec_properties["project"],
             exec_properties["region"],
@@ -59,17 +61,29 @@ class Executor(base_executor.BaseExecutor):
             logging.warning("The verdict cannot be read: %s", problem)
         tell(report, from_json(NotificationSettings, exec_properties["notifications"]))
 
-    def _run_dir(self) -> str:
-        """Returns where the tasks of this run write: three levels above this task's directory for temporary files.
-
-        That is `<root>/<project number>/<run>/<task>_<number>/.temp/<unique id>`, as TFX's entry point has it.
-        """
+    def _own_place(self) -> str:
         if self._context is None:
             raise UsageError("RunReporter must run as a task of a pipeline, which gives it a context; it got none.")
-        place = self._context.get_tmp_path().rstrip("/")
-        for _ in range(3):
-            place = posixpath.dirname(place)
-        return place
+        return self._context.get_tmp_path()
+
+
+def run_dir_of(place: str, final_status: str) -> str:
+    """Returns where the tasks of a run write.
+
+    Vertex AI documents `<root>/<run>/<task>/`, and TFX's entry point `<root>/<project number>/<run>/<task>_<number>/`;
+    neither has been seen from here. So the directory with the name of the run is looked for.
+
+    Args:
+      place: The directory for temporary files of a task, which is `.temp/<unique id>` below that of the task, as TFX's
+        entry point has it.
+      final_status: JSON with the name of the run. Where no directory has that name, it is the one above the task's.
+    """
+    named = _RUN.search(final_status)
+    above = [place.rstrip("/")]
+    while (parent := posixpath.dirname(above[-1])) not in (above[-1], ""):
+        above.append(parent)
+    found = [one for one in above if named and posixpath.basename(one) == named[1]]
+    return found[0] if found else above[min(3, len(above) - 1)]
 
 
 def tell(report: RunReport, settings: NotificationSettings, pause_seconds: float = _PAUSE_SECONDS) -> None:

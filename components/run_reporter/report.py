@@ -121,13 +121,17 @@ def report_of(
 
 
 def _evaluation(run_dir: str, evaluator: str) -> str | None:
-    """Returns the evaluation of a run; where the evaluator was tried again, that of the last try that wrote one."""
-    found = None
+    """Returns the evaluation of a run: of several, where the evaluator was tried again, the one that was written last.
+
+    A task whose directory is named after the evaluator goes first; no other node has an output of that name.
+    """
+    found = []
     for name in places.list_directories(run_dir):
         place = places.join(run_dir, name, "evaluation")
-        if name.startswith(f"{evaluator}_") and places.is_file(places.join(place, "gate.json")):
-            found = place
-    return found
+        if places.is_file(places.join(place, "gate.json")):
+            (written,) = (entry.modified_ns for entry in places.list_tree(place) if entry.path == "gate.json")
+            found.append((name.startswith(evaluator), written, place))
+    return max(found)[2] if found else None
 
 
 def _browsable(place: str) -> str:

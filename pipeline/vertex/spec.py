@@ -17,6 +17,8 @@ from pipeline.vertex.settings import REPORTER, RetrySettings, VertexSettings, co
 INNER_DAG = "tfx-dag"
 """The component that holds all tasks but the exit handler, as TFX names it."""
 
+# Of a task that is told the name of its run.
+_ENTRY = ("python", "-m", "components.task_entry")
 _INGEST, _TRAINER = "LibriSpeechExampleGen", "Trainer"
 _BLESSING_RESOLVER = f"{RESOLVERS[0]}-model-blessing-resolver"
 _KIND_BY_NODE = {
@@ -64,6 +66,8 @@ def complete(
         container["resources"] = {"cpuLimit": resources.cpu, "memoryLimit": resources.memory_gb}
         if name == _TRAINER and vertex.training is not None:
             container["args"].append(f"{RUN_FLAG}{JOB_NAME_PLACEHOLDER}")
+        if any(JOB_NAME_PLACEHOLDER in argument for argument in container["args"]):
+            container["command"] = list(_ENTRY)
     _limit_baseline(executors, pipeline_name)
     completed["labels"] = {**completed.get("labels", {}), **labels}
     return completed

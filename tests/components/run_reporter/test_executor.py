@@ -6,7 +6,7 @@ import pytest
 from kfp.pipeline_spec import pipeline_spec_pb2
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
-from components.run_reporter.executor import tell
+from components.run_reporter.executor import run_dir_of, tell
 from components.run_reporter.report import RunReport
 from components.run_reporter.settings import MailSettings, NotificationSettings
 from model.errors import TryAgainError, UsageError
@@ -45,6 +45,21 @@ def test_it_reports_as_the_entry_point_of_the_service_calls_it(tmp_path, monkeyp
     assert (body["run"], body["state"], body["verdict"]) == ("run-1", "SUCCEEDED", "REJECT")
     assert b"Subject: smoke-synthetic: REJECT (run-1)" in mailed["data"]
     assert (run_dir / "RunReporter_6" / "executor_output.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("place", "run_dir"),
+    [
+        ("gs://b/w2v2/4711/run-1/RunReporter_6/.temp/RunReporter_6/", "gs://b/w2v2/4711/run-1"),
+        ("gs://b/w2v2/run-1/-123/.temp/-123", "gs://b/w2v2/run-1"),
+        ("gs://b/w2v2/run-1/tfx-dag_1/RunReporter_6/.temp/RunReporter_6", "gs://b/w2v2/run-1"),
+        # Under another name it is the directory above that of the task.
+        ("gs://b/w2v2/4711/run-2/RunReporter_6/.temp/RunReporter_6", "gs://b/w2v2/4711/run-2"),
+    ],
+)
+def test_the_directory_of_the_run_is_the_one_with_its_name(place, run_dir):
+    status = json.dumps({"pipelineJobResourceName": "projects/1/locations/europe-west4/pipelineJobs/run-1"})
+    assert run_dir_of(place, status) == run_dir
 
 
 def as_json(message):

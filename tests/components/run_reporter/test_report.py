@@ -1,6 +1,7 @@
 """What is said of a run that has ended."""
 
 import json
+import os
 
 import pytest
 
@@ -43,6 +44,18 @@ def test_a_run_that_judged_a_model_tells_the_verdict_and_where_its_report_is(tmp
     assert told.subject == f"smoke-synthetic: NEEDS_REVIEW ({RUN})"
     assert told.text.splitlines()[:2] == [f"Run {RUN} of smoke-synthetic ended well.", "The gate says NEEDS_REVIEW."]
     assert told.to_json()["verdict"] == "NEEDS_REVIEW"
+
+
+def test_the_last_of_several_tries_is_told_whatever_their_directories_are_called(tmp_path):
+    for number, (name, verdict) in enumerate([("-7712", "ACCEPT"), ("-99", "NEEDS_REVIEW")]):
+        gate = tmp_path / name / "evaluation" / "gate.json"
+        gate.parent.mkdir(parents=True)
+        gate.write_text(json.dumps({"verdict": verdict}))
+        os.utime(gate, (number, number))
+    assert report({"state": "SUCCEEDED"}, tmp_path)[0].verdict == "NEEDS_REVIEW"
+    judge(tmp_path, "REJECT")
+    os.utime(tmp_path / "WEREvaluator_1" / "evaluation" / "gate.json", (0, 0))
+    assert report({"state": "SUCCEEDED"}, tmp_path)[0].verdict == "REJECT"
 
 
 def test_a_run_that_failed_tells_where_and_why(tmp_path):

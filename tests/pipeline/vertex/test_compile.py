@@ -31,6 +31,7 @@ from tests.golden.vertex.make import GOLDEN, golden_text
 from tests.pipeline.vertex.smoke_on_vertex import get_config, image, vertex_settings
 
 REPOSITORY = Path(__file__).parents[3]
+ENTRY = ["python", "-m", "components.task_entry"]
 RESOLVERS = ("LatestBlessedModel-model-blessing-resolver", "LatestBlessedModel-model-resolver")
 
 
@@ -262,8 +263,10 @@ def test_beam_runs_on_dataflow_with_flags_that_beam_takes():
         assert options["use_public_ips"] is False
         assert options["service_account_email"] == "w2v2-runner@speech-tests.iam.gserviceaccount.com"
         assert "w2v2-run={{$.pipeline_job_name}}" in options["labels"]
+        assert container(job, node)["command"] == ENTRY
     others = set(tasks(job)) - set(workers) - set(RESOLVERS)
     assert not any("Dataflow" in " ".join(container(job, node)["args"]) for node in others)
+    assert {node for node in others if container(job, node)["command"] == ENTRY} == {"Trainer"}
 
 
 def test_small_runs_need_neither_dataflow_nor_a_custom_job():
