@@ -54,8 +54,8 @@ def look_at_bucket(vertex: VertexSettings) -> None:
         ) from error
     except (exceptions.Forbidden, exceptions.Unauthorized) as error:
         raise DataError(
-            f"Whoever runs this must be allowed to see the bucket gs://{name}, and is not; give the account the role"
-            " Storage Object Admin on it, or sign in as another."
+            f"Whoever runs this must be allowed to see the bucket gs://{name}, and is not; give the account the roles"
+            " Storage Object Admin and Storage Legacy Bucket Reader on it, or sign in as another."
         ) from error
     except (exceptions.GoogleAPICallError, requests_exceptions.RequestException) as error:
         raise TryAgainError(
