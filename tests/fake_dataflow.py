@@ -7,7 +7,6 @@ Storage. The workers are processes of Beam's own worker program, and find the pr
 import collections
 import contextlib
 import gc
-import json
 import re
 import sys
 import threading
@@ -15,7 +14,6 @@ import time
 import types
 import warnings
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from apache_beam.internal.gcp import auth
@@ -25,6 +23,8 @@ from apache_beam.portability import python_urns
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.dataflow import dataflow_runner
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from tests.loopback_server import LoopbackServer
 
 _JOBS = re.compile(
     r"/v1b3/projects/(?P<project>[^/]+)/locations/(?P<region>[^/]+)/jobs(?:/(?P<job>[^/]+))?(?P<rest>/\w+)?"
@@ -51,7 +51,7 @@ for package in (beam_jobs, model):
 """
 
 
-class FakeDataflow:
+class FakeDataflow(LoopbackServer):
     """The service; `jobs` are the descriptions that it was sent.
 
     Attributes:
@@ -70,27 +70,7 @@ class FakeDataflow:
         self._threads = []
         self._read_object = read_object
         self._directory = directory
-        service = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def answer(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                status, told = service.handle(self.command, self.path, json.loads(body) if body else None)
-                content = json.dumps(told).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            do_GET = do_POST = answer  # noqa: N815 — so http.server calls them
-
-            def log_message(self, format, *args):  # noqa: A002 — so http.server calls it
-                """Requests are no news."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        super().__init__()
 
     def close(self):
         # A job that is no longer waited for would go on in the tests that come after.
@@ -99,8 +79,7 @@ class FakeDataflow:
         for thread in self._threads:
             thread.join(60)
             assert not thread.is_alive()
-        self._server.shutdown()
-        self._server.server_close()
+        super().close()
 
     def handle(self, method, path, body):
         found = _JOBS.fullmatch(path.partition("?")[0])

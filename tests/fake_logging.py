@@ -1,19 +1,17 @@
 """Cloud Logging on the loopback, as far as the lines of jobs are listed."""
 
 import contextlib
-import json
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from pipeline.vertex.logs import ENDPOINT_VARIABLE
+from tests.loopback_server import LoopbackServer
 
 _JOBS = re.compile(r'resource\.type="ml_job" AND resource\.labels\.job_id=\((.+)\)')
 
 
-class FakeLogging:
+class FakeLogging(LoopbackServer):
     """The service.
 
     Attributes:
@@ -23,31 +21,18 @@ class FakeLogging:
 
     def __init__(self):
         self.entries, self.status = [], None
-        service = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                assert self.path == "/v2/entries:list"
-                content = json.dumps(service.handle(body)).encode()
-                self.send_response(service.status or 200)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, format, *args):  # noqa: A002 — so http.server calls it
-                """Requests are no news."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        super().__init__()
 
     def write(self, job_id, **entry):
         """Adds an entry of a job."""
         time = f"2026-10-26T03:00:{len(self.entries):02}Z"
         self.entries.append({"timestamp": time, "resource": {"labels": {"job_id": job_id}}, **entry})
 
-    def handle(self, query):
+    def handle(self, method, path, body):
+        assert (method, path) == ("POST", "/v2/entries:list")
+        return self.status or 200, self._page(body)
+
+    def _page(self, query):
         assert query["resourceNames"] == ["projects/speech-tests"]
         assert query["orderBy"] == "timestamp desc"
         found = _JOBS.fullmatch(query["filter"])
@@ -58,10 +43,6 @@ class FakeLogging:
         first = int(query.get("pageToken", 0))
         page = {"entries": wanted[first : first + 2]}
         return {**page, "nextPageToken": str(first + 2)} if first + 2 < len(wanted) else page
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
 
 
 @pytest.fixture

@@ -2,15 +2,15 @@
 
 import contextlib
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
+from tests.loopback_server import LoopbackServer
 
 _PATH = re.compile(r"/v2/(?P<name>.+)/manifests/(?P<digest>sha256:[0-9a-f]{64})")
 
 
-class FakeRegistry:
+class FakeRegistry(LoopbackServer):
     """The registry.
 
     Attributes:
@@ -21,33 +21,21 @@ class FakeRegistry:
 
     def __init__(self):
         self.images, self.asked, self.status = set(), [], None
-        registry = self
+        super().__init__()
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_HEAD(self):
-                found = _PATH.fullmatch(self.path)
-                assert found is not None, self.path
-                image = f"{found['name']}@{found['digest']}"
-                registry.asked.append(image)
-                self.send_response(registry.status or (200 if image in registry.images else 404))
-                self.end_headers()
-
-            def log_message(self, format, *args):  # noqa: A002 — so http.server calls it
-                """Requests are no news."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.host = f"127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+    def handle(self, method, path, body):
+        found = _PATH.fullmatch(path)
+        assert method == "HEAD"
+        assert found is not None, path
+        image = f"{found['name']}@{found['digest']}"
+        self.asked.append(image)
+        return self.status or (200 if image in self.images else 404), {}
 
     def image(self, name, digit):
         """Returns the address of an image that it has from now on."""
         image = f"{name}@sha256:{digit * 64}"
         self.images.add(image)
         return f"{self.host}/{image}"
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
 
 
 @pytest.fixture
