@@ -95,7 +95,7 @@ def run_now(config: _ConfigOption = DEFAULT_CONFIG, anyway: AnywayOption = False
 
     chosen, service = _service("schedule run-now", config)
     if not anyway:
-        require_none_running(service, _name(chosen))
+        require_none_running(service, chosen)
     found = the_one(service, _name(chosen))
     run = run_of(start_again(service, found["createPipelineJobRequest"]["pipelineJob"], _name(chosen), _now()))
     if as_json:

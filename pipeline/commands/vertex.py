@@ -107,14 +107,13 @@ def submit(
     vertex_settings = require_vertex(chosen)
     with shown(None if as_json else console(), "Submit"):
         from pipeline.vertex import preflight, submission
-        from pipeline.vertex.inputs import runner_name
         from pipeline.vertex.runs import run_of
         from pipeline.vertex.service import VertexService
 
         service = VertexService(vertex_settings.project, vertex_settings.region)
         preflight.look(vertex_settings)
         if not anyway:
-            submission.require_none_running(service, runner_name(chosen))
+            submission.require_none_running(service, chosen)
         compiled = compile_for_vertex(chosen)
         submission.place_needs(chosen, compiled)
         run = run_of(submission.submit(service, compiled, vertex_settings, dt.datetime.now(dt.timezone.utc)))

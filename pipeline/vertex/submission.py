@@ -62,18 +62,21 @@ def place_needs(config: PipelineConfig, compiled: CompiledPipeline) -> list[str]
     return written
 
 
-def require_none_running(service: VertexService, name: str) -> None:
+def require_none_running(service: VertexService, config: PipelineConfig) -> None:
     """Refuses to start a run of a pipeline beside another one, be it of its schedule or of a person.
 
     Args:
       service: The service.
-      name: Of the pipeline on Vertex AI.
+      config: Of the pipeline.
 
     Raises:
       UsageError, DataError: the service refuses to tell.
       TryAgainError: a run has not ended, or the service does not answer.
     """
-    running = [run_of(job) for job in service.jobs({PIPELINE_LABEL: name}) if not has_ended(job)]
+    from pipeline.vertex.inputs import runner_name
+
+    labels = {PIPELINE_LABEL: runner_name(config)}
+    running = [run_of(job) for job in service.jobs(labels) if not has_ended(job)]
     if not running:
         return
     newest = running[0]

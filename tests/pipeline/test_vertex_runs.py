@@ -75,44 +75,6 @@ def test_a_run_is_started_with_all_that_it_needs(cloud):
     assert {(found.path, found.modified_ns) for found in places.list_tree("gs://speech/w2v2")} == before
 
 
-EARLIER = f"{PARENT}/pipelineJobs/smoke-synthetic-1"
-
-
-@pytest.fixture
-def earlier(cloud):
-    """A run of the pipeline that a schedule has started, and that goes on."""
-    job = {"name": EARLIER, "labels": {"w2v2-pipeline": "smoke-synthetic"}, "state": "PIPELINE_STATE_RUNNING"}
-    cloud.stored["pipelineJobs"][EARLIER] = job
-    return job
-
-
-@pytest.mark.parametrize("command", [("vertex", "submit"), ("schedule", "run-now")])
-def test_no_run_is_started_beside_one_that_has_not_ended(cloud, earlier, command):
-    run("schedule", "apply")
-    code, error = run(*command)
-    assert code == 75
-    assert error["error"] == (
-        "Runs of a pipeline must not overlap, and smoke-synthetic-1 has not ended (RUNNING); wait for its end, end it"
-        " with `w2v2 vertex cancel smoke-synthetic-1`, or start another beside it with --anyway."
-    )
-    newer = {**earlier, "name": f"{EARLIER}9", "state": "PIPELINE_STATE_CANCELLING"}
-    cloud.stored["pipelineJobs"][newer["name"]] = newer
-    assert "and smoke-synthetic-19 has not ended (CANCELLING, and 1 more); wait for its" in run(*command)[1]["error"]
-    assert set(cloud.stored["pipelineJobs"]) == {EARLIER, newer["name"]}
-    assert run(*command, "--anyway")[0] == 0
-    assert len(cloud.stored["pipelineJobs"]) == 3
-
-
-@pytest.mark.parametrize("change", [
-    *({"state": f"PIPELINE_STATE_{state}"} for state in ("SUCCEEDED", "FAILED", "CANCELLED")),
-    {"labels": {"w2v2-pipeline": "other"}},
-])  # fmt: skip
-def test_a_run_that_has_ended_or_is_of_another_pipeline_is_in_nobodys_way(cloud, earlier, change):
-    run("schedule", "apply")
-    earlier |= change
-    assert run("schedule", "run-now")[0] == 0
-
-
 def test_an_image_that_does_not_exist_is_found_before_anything_is_started(cloud):
     cloud.registry.images.clear()
     code, error = run("vertex", "submit")
@@ -166,6 +128,44 @@ def test_a_bucket_in_another_region_is_said(cloud, monkeypatch):
         "vertex.pipeline_root must lie in europe-west4, where the run is, and the bucket gs://speech" in error["error"]
     )
     assert cloud.requests == []
+
+
+EARLIER = f"{PARENT}/pipelineJobs/smoke-synthetic-1"
+
+
+@pytest.fixture
+def earlier(cloud):
+    """A run of the pipeline that a schedule has started, and that goes on."""
+    job = {"name": EARLIER, "labels": {"w2v2-pipeline": "smoke-synthetic"}, "state": "PIPELINE_STATE_RUNNING"}
+    cloud.stored["pipelineJobs"][EARLIER] = job
+    return job
+
+
+@pytest.mark.parametrize("command", [("vertex", "submit"), ("schedule", "run-now")])
+def test_no_run_is_started_beside_one_that_has_not_ended(cloud, earlier, command):
+    run("schedule", "apply")
+    code, error = run(*command)
+    assert code == 75
+    assert error["error"] == (
+        "Runs of a pipeline must not overlap, and smoke-synthetic-1 has not ended (RUNNING); wait for its end, end it"
+        " with `w2v2 vertex cancel smoke-synthetic-1`, or start another beside it with --anyway."
+    )
+    newer = {**earlier, "name": f"{EARLIER}9", "state": "PIPELINE_STATE_CANCELLING"}
+    cloud.stored["pipelineJobs"][newer["name"]] = newer
+    assert "and smoke-synthetic-19 has not ended (CANCELLING, and 1 more); wait for its" in run(*command)[1]["error"]
+    assert set(cloud.stored["pipelineJobs"]) == {EARLIER, newer["name"]}
+    assert run(*command, "--anyway")[0] == 0
+    assert len(cloud.stored["pipelineJobs"]) == 3
+
+
+@pytest.mark.parametrize("change", [
+    *({"state": f"PIPELINE_STATE_{state}"} for state in ("SUCCEEDED", "FAILED", "CANCELLED")),
+    {"labels": {"w2v2-pipeline": "other"}},
+])  # fmt: skip
+def test_a_run_that_has_ended_or_is_of_another_pipeline_is_in_nobodys_way(cloud, earlier, change):
+    run("schedule", "apply")
+    earlier |= change
+    assert run("schedule", "run-now")[0] == 0
 
 
 def test_the_runs_and_the_tasks_of_one_are_shown(cloud):
