@@ -243,6 +243,9 @@ def kaggle(monkeypatch, tmp_path):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     # The library waits between its retries, and we for what is unpacked.
     monkeypatch.setattr("time.sleep", lambda seconds: None)
+    # For its own name it looks six times through the call stack, and of each frame through every module that there is:
+    # in the process of all tests, that are seconds for each client.
+    monkeypatch.setattr("kagglehub.clients.get_user_agent", lambda: "kagglehub")
     with FakeKaggle() as server:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{server.server_port}")
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
