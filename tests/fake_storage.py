@@ -7,6 +7,7 @@ import pytest
 from gcp_storage_emulator.exceptions import NotFound
 from gcp_storage_emulator.handlers import objects
 from gcp_storage_emulator.server import create_server
+from gcp_storage_emulator.storage import Storage
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
@@ -14,7 +15,7 @@ BUCKET = "speech"
 
 
 @pytest.fixture(scope="session")
-def _storage_server(_preconditions):
+def _storage_server(_preconditions, _nothing_is_kept):
     # Requests are answered one at a time, in a thread of this process; port 0 takes any that is free.
     server = create_server("127.0.0.1", 0, in_memory=True)
     server.start()
@@ -40,6 +41,14 @@ def _preconditions():
     original = objects._multipart_upload
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(objects, "_multipart_upload", insert)
+        yield
+
+
+@pytest.fixture(scope="session")
+def _nothing_is_kept():
+    """Spares the emulator to write down, after every request, all objects that there are and ever were."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Storage, "_write_config_to_file", lambda self: None)
         yield
 
 
