@@ -18,9 +18,10 @@ SUBSETS = {"train-a": ["101", "102"], "dev-a": ["103"], "test-a": ["104"]}
 SETTINGS = IngestSettings(num_shards_per_split=2)
 
 
-@pytest.fixture
-def corpus(make_corpus):
-    return make_corpus(SUBSETS)
+@pytest.fixture(scope="module")
+def corpus(write_corpus, tmp_path_factory):
+    """A corpus on this machine, which nobody changes."""
+    return write_corpus(tmp_path_factory.mktemp("local") / "corpus", SUBSETS)
 
 
 @pytest.fixture
@@ -39,10 +40,12 @@ def content(place):
     }
 
 
-@pytest.fixture
-def expected(corpus, tmp_path):
-    ingest(corpus, tmp_path / "expected", tmp_path / "other", SETTINGS)
-    return content(str(tmp_path / "expected"))
+@pytest.fixture(scope="module")
+def expected(corpus, tmp_path_factory):
+    """What comes of it without Cloud Storage."""
+    place = tmp_path_factory.mktemp("expected")
+    ingest(corpus, place / "out", place / "staging", SETTINGS)
+    return content(str(place / "out"))
 
 
 @pytest.mark.parametrize("where", ["to Cloud Storage", "to this machine", "from this machine"])
