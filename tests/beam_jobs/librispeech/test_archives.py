@@ -10,57 +10,26 @@ import re
 import subprocess
 import sys
 import tarfile
-import tempfile
 import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from beam_jobs.librispeech import archives, inspect_corpus, tar_stream, transfer, unpacking
 from beam_jobs.librispeech.archives import find_archives, unpack_archive
 from model.errors import DataError, DiskFullError, TryAgainError, UsageError, W2v2Error
-
-CHAPTER = "LibriSpeech/test-a/1089/134686"
-SOUND = f"{CHAPTER}/1089-134686-0000.flac"
-SPEAKERS = b"; a table\n1089 | M | test-a | 8.0 | Someone\n"
-GOOD = {
-    "LibriSpeech/": None,
-    "LibriSpeech/SPEAKERS.TXT": SPEAKERS,
-    "LibriSpeech/CHAPTERS.TXT": b"chapters\n",
-    "LibriSpeech/BOOKS.TXT": b"books\n",
-    "LibriSpeech/README.TXT": b"readme\n",
-    "LibriSpeech/LICENSE.TXT": b"licence\n",
-    f"{CHAPTER}/": None,
-    SOUND: b"fLaC one",
-    f"{CHAPTER}/1089-134686-0001.flac": b"fLaC two" * 200,
-    f"{CHAPTER}/1089-134686.trans.txt": b"1089-134686-0000 ONE\n1089-134686-0001 TWO\n",
-}
-MTIME = 1_400_000_000
-
-
-def entry(name, content: bytes | None = b"", **fields):
-    info = tarfile.TarInfo(name)
-    info.mtime = MTIME
-    if content is None:
-        info.type = tarfile.DIRTYPE
-    else:
-        info.size = len(content)
-    for field, value in fields.items():
-        setattr(info, field, value)
-    return info, content
-
-
-def tar(entries, gz=True, format=tarfile.GNU_FORMAT):  # noqa: A002 — tarfile names it
-    """Returns an archive of a mapping, or of a list of `entry`."""
-    if isinstance(entries, dict):
-        entries = [entry(*item) for item in entries.items()]
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=format) as file:
-        for info, content in entries:
-            file.addfile(info, io.BytesIO(content or b""))
-    return gzip.compress(buffer.getvalue(), 6, mtime=0) if gz else buffer.getvalue()
+from tests.tar_files import (
+    CHAPTER,
+    GOOD,
+    MTIME,
+    NAMES_THAT_ARE_NOT_OF_THE_LAYOUT,
+    SOUND,
+    SPEAKERS,
+    entry,
+    files,
+    tar,
+    tree,
+)
 
 
 @pytest.fixture
@@ -73,19 +42,6 @@ def make(tmp_path):
         return path
 
     return write
-
-
-def tree(directory):
-    """All files below a directory that a person would see."""
-    return {
-        path.relative_to(directory).as_posix(): path.read_bytes()
-        for path in sorted(directory.rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
-    }
-
-
-def files(entries):
-    return {name: content for name, content in entries.items() if content is not None}
 
 
 def refused(archive, place, message, error: type[W2v2Error] = DataError):
@@ -217,38 +173,6 @@ def test_several_archives_share_a_root_and_their_tables(make, tmp_path):
     assert (root / "SPEAKERS.TXT").read_bytes() == SPEAKERS + b"2 | F | dev-a | 1.0 | Other\n"
     assert (root / "README.TXT").read_bytes() == b"readme\n"
     assert sorted(path.name for path in root.iterdir() if path.is_dir()) == ["dev-a", "test-a", "train-b"]
-
-
-NAMES_THAT_ARE_NOT_OF_THE_LAYOUT = [
-    "/etc/passwd",
-    "../escape",
-    "LibriSpeech/../../escape",
-    f"{CHAPTER}/../1089-134686-0009.flac",
-    "LibriSpeech/test-a/../1089-134686-0000.flac",
-    f"/{SOUND}",
-    f"././{SOUND}",
-    f"{CHAPTER}//1089-134686-0009.flac",
-    f"{CHAPTER}/1089-134686-0009.FLAC",
-    f"{CHAPTER}/1089-134686-0009.flac\n",
-    f"{CHAPTER}/1089-999-0009.flac",
-    f"{CHAPTER}/7-134686-0009.flac",
-    f"{CHAPTER}/._1089-134686-0000.flac",
-    f"{CHAPTER}/1089-134686-０009.flac",
-    f"{CHAPTER}/1089-134686-e\u0301.flac",
-    f"{CHAPTER}/1089-134686-\u00e9.flac",
-    f"{CHAPTER}\\1089-134686-0009.flac",
-    f"{CHAPTER}/1089-134686-0009.flac/x.flac",
-    "LibriSpeech/intro/1/2/1-2-0000.flac",
-    "LibriSpeech/.unpacked.json",
-    "LibriSpeech/test-a/.unpacked.json",
-    "LibriSpeech/EXTRA.TXT",
-    "LibriSpeech",
-    "SPEAKERS.TXT",
-    "test-a/1089/134686/1089-134686-0000.flac",
-    "LibriSpeech/test-" + "a" * 300 + "/1/2/1-2-0000.flac",
-    "-rf",
-    "\udcff\udcfe.flac",
-]
 
 
 @pytest.mark.parametrize("name", NAMES_THAT_ARE_NOT_OF_THE_LAYOUT)
@@ -529,94 +453,3 @@ def test_real_librispeech_comes_out_as_it_went_in(real_data, tmp_path):
     summary = unpack_archive(path, tmp_path / "out")
     assert summary.utterances == {"test-clean": 4, "train-clean-5": 215}
     assert tree(tmp_path / "out" / "LibriSpeech") == tree(real_data / "LibriSpeech")
-
-
-def outcome(content):
-    """Unpacks in a place of its own; returns its files, or None where it was refused."""
-    with tempfile.TemporaryDirectory() as place:
-        out = Path(place) / "a" / "out"
-        try:
-            unpack_archive(io.BytesIO(content), out)
-        except DataError:
-            assert [path.name for path in out.iterdir()] == [".unpack.lock"], "nothing is left"
-            found = None
-        else:
-            found = tree(out)
-            assert not any(path.is_symlink() for path in out.rglob("*"))
-        assert [path.name for path in Path(place).iterdir()] == ["a"], "nothing is outside"
-        assert [path.name for path in (Path(place) / "a").iterdir()] == ["out"]
-        return found
-
-
-SMALL = tar(GOOD)
-SMALL_TAR = tar(GOOD, gz=False)
-MUTATIONS = st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(1, 255)), min_size=1, max_size=4)
-
-
-@settings(max_examples=100, deadline=None)
-@given(mutations=MUTATIONS, cut=st.none() | st.integers(0, len(SMALL)))
-def test_a_mutated_gzip_is_refused_or_its_content_is_whole(mutations, cut):
-    content = bytearray(SMALL)
-    for place, change in mutations:
-        content[place % len(content)] ^= change
-    assert outcome(bytes(content[:cut])) in (None, files(GOOD))
-
-
-@settings(max_examples=100, deadline=None)
-@given(mutations=MUTATIONS, cut=st.none() | st.integers(0, len(SMALL_TAR)))
-def test_a_mutated_tar_stays_in_its_place(mutations, cut):
-    content = bytearray(SMALL_TAR)
-    for place, change in mutations:
-        content[place % len(content)] ^= change
-    found = outcome(bytes(content[:cut]))
-    assert found is None or set(found) <= set(files(GOOD))
-
-
-PIECES = st.sampled_from(
-    [
-        "LibriSpeech",
-        "test-a",
-        "train-b",
-        "..",
-        ".",
-        "",
-        "1",
-        "2",
-        "1-2-3.flac",
-        "1-2.trans.txt",
-        "SPEAKERS.TXT",
-        "~",
-        "\n",
-    ]
-)
-HOSTILE_NAMES = st.one_of(
-    st.lists(PIECES, max_size=7).map("/".join),
-    st.sampled_from([*NAMES_THAT_ARE_NOT_OF_THE_LAYOUT, *GOOD, "LibriSpeech/test-a/1/2/1-2-3.flac"]),
-    st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
-)
-TYPES = st.sampled_from([tarfile.REGTYPE, tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE,
-                         tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.GNUTYPE_LONGNAME,
-                         tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_SPARSE])  # fmt: skip
-HOSTILE = st.lists(
-    st.builds(
-        lambda name, content, kind, link: entry(name, content, type=kind, linkname=link),
-        HOSTILE_NAMES,
-        st.binary(max_size=40) | st.just(b"11 path=../x\n") | st.just(b"../../x\0"),
-        TYPES,
-        st.sampled_from(["", "/etc", "../../..", SOUND]),
-    ),
-    max_size=6,
-)
-
-
-@settings(max_examples=120, deadline=None)
-@given(members=HOSTILE, form=st.sampled_from([tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]), gz=st.booleans())
-def test_whatever_an_archive_names_it_stays_in_its_place(members, form, gz):
-    found = outcome(tar(members, gz, form))
-    assert found is None or all(unpacking._FILE.fullmatch(name) or unpacking._TABLE.fullmatch(name) for name in found)
-
-
-@settings(max_examples=60, deadline=None)
-@given(content=st.binary(max_size=2_000), prefix=st.sampled_from([b"", b"\x1f\x8b\x08", SMALL_TAR[:1024]]))
-def test_noise_is_refused(content, prefix):
-    assert outcome(prefix + content) is None
