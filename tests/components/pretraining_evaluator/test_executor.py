@@ -30,10 +30,23 @@ SETTINGS = PretrainingEvaluationSettings(
 
 @pytest.fixture
 def examples(speech, tmp_path):
-    return write_examples(tmp_path / "examples", speech)
+    return write_examples(speech, tmp_path / "examples")
 
 
-def write_examples(root, speech):
+@pytest.fixture
+def anomalies(tmp_path):
+    return write_anomalies(tmp_path / "anomalies")
+
+
+@pytest.fixture(scope="module")
+def judged(pretrained, speech, tmp_path_factory):
+    """What the executor says of the candidate where nothing is off."""
+    place = tmp_path_factory.mktemp("judged")
+    examples, anomalies = write_examples(speech, place / "examples"), write_anomalies(place / "anomalies")
+    return evaluate(place, examples, anomalies, pretrained["candidate"])
+
+
+def write_examples(speech, root):
     for split in ("train", "validation"):
         (root / f"Split-{split}").mkdir(parents=True)
     with tf.io.TFRecordWriter(str(root / "Split-validation" / "data_tfrecord-00000-of-00001")) as writer:
@@ -43,11 +56,6 @@ def write_examples(root, speech):
     splits = {"validation": {"utterances": len(speech), "samples": samples, "words": 0}}
     write_json(root / "dataset_info.json", {"corpus": {"root_name": "c", "fingerprint": "f"}, "splits": splits})
     return artifact(standard_artifacts.Examples, root, splits=["train", "validation"])
-
-
-@pytest.fixture
-def anomalies(tmp_path):
-    return write_anomalies(tmp_path / "anomalies")
 
 
 def write_anomalies(root):
@@ -86,8 +94,8 @@ def read(evaluation, name):
     return places.read_json(places.join(evaluation.uri, name))
 
 
-def test_what_is_measured_is_what_the_model_says(tmp_path, pretrained, examples, anomalies, speech):
-    evaluation, blessing = evaluate(tmp_path, examples, anomalies, pretrained["candidate"])
+def test_what_is_measured_is_what_the_model_says(judged, pretrained, speech):
+    evaluation, blessing = judged
     expected = contrast(pretrained["model"], speech, SETTINGS, "test")
     metrics = read(evaluation, "metrics.json")
     measured = metrics["splits"]["validation"]
@@ -115,8 +123,8 @@ def test_what_is_measured_is_what_the_model_says(tmp_path, pretrained, examples,
 
 
 @pytest.mark.parametrize("format_", ["saved_model", "onnx", "checkpoint"])
-def test_what_was_judged_is_published(tmp_path, pretrained, examples, anomalies, format_):
-    evaluation, blessing = evaluate(tmp_path, examples, anomalies, pretrained["candidate"])
+def test_what_was_judged_is_published(judged, pretrained, tmp_path, format_):
+    evaluation, blessing = judged
     digests = [blessing.get_string_custom_property(f"{kind}_digest") for kind in ("release", "model")]
     release, blessed = pretrained["candidate"], Blessing(True, *digests)
     destination = directory_destination(str(tmp_path / "out"), "backbone", format_)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
+from model import load_model
 from model.checkpoint import convert_checkpoint
 from model.errors import CheckpointError, ReleaseError, UsageError
 from model.export import obtain
@@ -30,14 +31,30 @@ def published(release, tmp_path):
     return root
 
 
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory):
+    """Exports a model in this process, which takes less time, and each with its padding once."""
+    made = {}
+
+    def export(model_directory, output, settings, formats, padding):
+        key = (load_model(model_directory).digest, padding, tuple(formats))
+        if key not in made:
+            made[key] = tmp_path_factory.mktemp("export") / "release"
+            export_release(model_directory, made[key], settings, formats, padding)
+        shutil.copytree(made[key], output)
+        return read_release(output)
+
+    return export
+
+
 @pytest.fixture
-def exported(monkeypatch):
-    """Exports in this process, which takes less time, and notes what was asked for."""
+def exported(exports, monkeypatch):
+    """Notes what is to be exported."""
     asked = []
 
     def build(model_directory, output, settings, formats, padding):
         asked.append((Path(model_directory), formats, padding))
-        return export_release(model_directory, output, settings, formats, padding)
+        return exports(model_directory, output, settings, formats, padding)
 
     monkeypatch.setattr(obtain, "build_release", build)
     return asked
