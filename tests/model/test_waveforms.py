@@ -117,6 +117,8 @@ def ogg(samples):
         (wav(np.array([0.0, np.nan]), subtype="FLOAT"), "must hold numbers only, and holds NaN or infinity"),
         (wav(np.zeros(9), rate_hz=100), "must have a rate of 4000 to 384000 Hz, and has 100 Hz"),
     ],
+    # A file of floats holds the time at which it was made: of two processes that collect the tests, each has another.
+    ids=["empty", "letter", "no sample", "promises more", "cut off", "no numbers", "rate"],
 )
 def test_what_is_no_whole_sound_is_refused(tmp_path, content, message):
     path = tmp_path / "a.wav"
