@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from model.record_index import Read
 
 _SEPARATOR = "://"
+_BROWSER = "https://storage.cloud.google.com/"
 _MISSING = "missing"
 _CHUNK_BYTES = 1 << 20
 
@@ -78,6 +79,11 @@ def name_of(place: str) -> str:
 def printable(text: str) -> str:
     """Returns a name as messages show it, on one line: what cannot be printed, or is no UTF-8, is escaped."""
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def browsable(place: str) -> str:
+    """Returns the address at which a browser shows a file to who may read it; of a path, the path."""
+    return place.replace(cloud_storage.SCHEME, _BROWSER, 1) if is_remote(place) else place
 
 
 def is_file(place: str) -> bool:

@@ -27,7 +27,7 @@ from model.durations import format_seconds
 from model.speech_progress import SPEECH_EVENT, SpeechProgress
 from pipeline.doctor import Check
 from pipeline.gate_display import checks_table, deciding
-from pipeline.runs import FINISHED_STATES, NodeEntry, RunEntry
+from pipeline.run_entry import FINISHED_STATES, NodeEntry, RunEntry
 
 _NAME_WIDTH = 24
 _TIME_WIDTH = 12
@@ -313,11 +313,13 @@ def show_gates(console: Console, entry: RunEntry, is_brief: bool = False) -> Non
             places.add_row(f"  {title}", Text.assemble(display_path(release.path), (f"  {note}", "dim")))
             for address in release.hubs:
                 places.add_row("", address)
+    if entry.report_link is not None:
+        places.add_row("  Report", entry.report_link)
     if entry.report is not None:
-        places.add_row("  Report", display_path(entry.report))
+        places.add_row("" if entry.report_link else "  Report", display_path(entry.report))
     if entry.junit is not None:
         places.add_row("  JUnit XML", display_path(entry.junit))
-    places.add_row("  Log", display_path(entry.log))
+    places.add_row("  Console" if "://" in entry.log else "  Log", display_path(entry.log))
     console.print()
     console.print(places)
 

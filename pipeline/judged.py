@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from components.decisions import DecisionRecord, decisions_place, read_decisions
@@ -38,12 +37,12 @@ class Judged:
     Attributes:
       evaluation: The artifact of the evaluation.
       blessing: The evaluator's blessing; None where it cannot be found.
-      pipeline_root: TFX's root of the pipeline, beneath which decisions lie.
+      pipeline_root: TFX's root of the pipeline, beneath which decisions lie: a directory or a gs:// address.
     """
 
     evaluation: StoredArtifact
     blessing: StoredArtifact | None
-    pipeline_root: Path
+    pipeline_root: str
 
     @property
     def release_digest(self) -> str:
@@ -58,7 +57,7 @@ class Judged:
     @property
     def decisions_place(self) -> str:
         """Where the decisions about the pipeline's releases lie."""
-        return decisions_place(str(self.pipeline_root))
+        return decisions_place(self.pipeline_root)
 
     def is_same_release(self, other: Judged) -> bool:
         """Tells whether decisions about one are decisions about the other."""
@@ -75,7 +74,7 @@ class Judged:
         return read_decisions(self.decisions_place, self.release_digest, self.model_digest)
 
 
-def find_judged(outputs_by_node: Iterable[Iterable[StoredArtifact]], pipeline_root: Path) -> Judged | None:
+def find_judged(outputs_by_node: Iterable[Iterable[StoredArtifact]], pipeline_root: str) -> Judged | None:
     """Returns what was judged in a run; None where nothing was.
 
     Args:

@@ -12,19 +12,35 @@ from pathlib import Path
 from components.decisions import WORDS
 from components.evaluation.history import PastEvaluation
 from components.evaluation.page import with_decisions, with_history
-from model.errors import DataError
 from model.storage import replacing
+from pipeline.evaluations import read_report
 from pipeline.record import RunDirectory
-from pipeline.runs import RunEntry
+from pipeline.run_entry import RunEntry
 from pipeline.workspace import Workspace
 
-_REPORT = "report.html"
 _MEASURE_OF_BACKBONE = "contrastive_loss"
 
 
 def require_report(entry: RunEntry) -> None:
     """Raises DataError unless the evaluator's report of a run can be rendered anew."""
-    with_decisions(_read(entry), entry.decisions)
+    assert entry.judged is not None
+    with_decisions(read_report(entry.judged.evaluation.uri), entry.decisions)
+
+
+def render_report(entry: RunEntry, runs: Iterable[RunEntry]) -> str:
+    """Returns the report of a run, with decisions and history.
+
+    Args:
+      entry: The run, which has judged a model.
+      runs: All runs that are known, in any order.
+
+    Raises:
+      DataError: the evaluator's report cannot be read.
+      TryAgainError: Cloud Storage does not answer.
+    """
+    assert entry.judged is not None
+    page = with_decisions(read_report(entry.judged.evaluation.uri), entry.decisions)
+    return with_history(page, past_evaluations(entry, runs))
 
 
 def write_report(workspace: Workspace, entry: RunEntry, runs: Iterable[RunEntry]) -> Path:
@@ -39,7 +55,7 @@ def write_report(workspace: Workspace, entry: RunEntry, runs: Iterable[RunEntry]
       DataError: the evaluator's report cannot be read.
       DiskFullError: there is no room left.
     """
-    page = with_history(with_decisions(_read(entry), entry.decisions), past_evaluations(entry, runs))
+    page = render_report(entry, runs)
     path = RunDirectory(workspace.runs_dir / entry.run_id).report_file
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -54,11 +70,11 @@ def past_evaluations(entry: RunEntry, runs: Iterable[RunEntry]) -> tuple[PastEva
 
     Args:
       entry: The run.
-      runs: All runs of the workspace, in any order.
+      runs: All runs that are known, in any order.
     """
-    of_pipeline = [one for one in runs if one.pipeline == entry.pipeline and one.run_id < entry.run_id]
+    of_pipeline = [one for one in runs if one.pipeline == entry.pipeline and _began(one) < _began(entry)]
     found: dict[str, PastEvaluation] = {}
-    for one in sorted([*of_pipeline, entry], key=lambda run: run.run_id):
+    for one in sorted([*of_pipeline, entry], key=_began):
         if one.judged is None or one.verdict is None or one.problem:
             continue
         uri = one.judged.evaluation.uri
@@ -90,12 +106,6 @@ def _is_recogniser(entry: RunEntry) -> bool:
     return entry.record.config.get("train", {}).get("task", "ctc") == "ctc"
 
 
-def _read(entry: RunEntry) -> str:
-    assert entry.judged is not None
-    path = Path(entry.judged.evaluation.uri) / _REPORT
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"An evaluation must hold its report, and {path} cannot be read ({error}); run again with --no-cache."
-        ) from error
+def _began(entry: RunEntry) -> tuple[str, str]:
+    """Returns by what runs are ordered; on Vertex AI their names alone do not tell when they began."""
+    return entry.record.started, entry.run_id

@@ -30,7 +30,8 @@ from pipeline.display import RunDisplay, display_path, show_error, show_summary
 from pipeline.failure import REJECTED_EXIT_CODE, UNEXPECTED_EXIT_CODE, Failure
 from pipeline.record import RunDirectory, RunRecord, RunRequest
 from pipeline.reports import write_report
-from pipeline.runs import RunEntry, read_run, read_runs
+from pipeline.run_entry import RunEntry
+from pipeline.runs import read_run, read_runs
 from pipeline.workspace import Workspace, new_run_id
 
 INTERRUPT_EXIT_CODE = 130

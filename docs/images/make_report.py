@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model.errors import UsageError, W2v2Error
-from pipeline.runs import latest_evaluated, read_runs
+from pipeline.run_entry import latest_evaluated
+from pipeline.runs import read_runs
 from pipeline.workspace import Workspace
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -43,7 +44,9 @@ def main() -> None:
     if not browser:
         raise UsageError(f"A browser must be on PATH ({', '.join(_BROWSERS)}), and none is; give one with --browser.")
     workspace = Workspace(options.workspace.resolve())
-    entry = latest_evaluated((one for one in read_runs(workspace) if one.run_id.startswith(options.run)), workspace)
+    entry = latest_evaluated(
+        (one for one in read_runs(workspace) if one.run_id.startswith(options.run)), workspace.root
+    )
     page = Path(str(entry.report)).read_text(encoding="utf-8")
     for name, parts, height in _PICTURES:
         size = _draw(browser, _excerpt(page, parts), _DIRECTORY / name, height)

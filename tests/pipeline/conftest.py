@@ -10,17 +10,14 @@ import pytest
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as proto
 
-from components.evaluation.gate import Check, Outcome, decision_of
-from components.evaluation.page import render_page
-from model.export.release import Release
 from model.settings import to_mapping
-from model.storage import release_digest, sha256_of_file, sha256_of_files, write_json
+from model.storage import sha256_of_file
 from pipeline.config import load_config
 from pipeline.nodes import node_ids
 from pipeline.record import RunDirectory, RunRecord, RunRequest
 from pipeline.workspace import Workspace
+from tests.judged_release import write_evaluation, write_release
 
-_OUTCOME_BY_VERDICT: dict[str, Outcome] = {"ACCEPT": "PASS", "REJECT": "FAIL", "NEEDS_REVIEW": "REVIEW"}
 _TYPES = ("Model", "Evaluation", "ModelBlessing")
 
 
@@ -55,25 +52,9 @@ def judge(workspace):
         RunDirectory(workspace.runs_dir / run_id).create(record)
         root = workspace.pipeline_root(record.pipeline)
         release = root / "ReleaseExporter" / "release" / run_id
-        for path in ("saved_model/saved_model.pb", "onnx/onnx/model.onnx", "checkpoint/model.safetensors"):
-            (release / path).parent.mkdir(parents=True)
-            (release / path).write_text(content)
-        files = sha256_of_files(release)
-        digest = release_digest(files)
-        Release(
-            name="wav2vec2-smoke", model_digest="7" * 64, release_digest=digest, files=files,
-            sizes_bytes=dict.fromkeys(files, len(content)), source_checkpoint=None, license="mit", language="en",
-            sample_rate_hz=16_000, versions={},
-        ).write(release)  # fmt: skip
-        metrics = {"model_digest": "7" * 64, "release_digest": digest, "splits": {}}
-        metrics["splits"]["test-a"] = {"words": {"wer": 0.25}, "characters": {"cer": 0.1}}
-        checks = [Check("a", "PASS", "Good."), Check("b", _OUTCOME_BY_VERDICT[verdict], "It is so.")]
-        decision = decision_of(checks, ("a",))
-        assert decision.verdict == verdict
+        digest = write_release(release, content)
         evaluation = root / "WEREvaluator" / "evaluation" / run_id
-        write_json(evaluation / "metrics.json", metrics)
-        write_json(evaluation / "gate.json", decision.to_mapping(metrics))
-        (evaluation / "report.html").write_text(render_page(decision, metrics, "", {}))
+        write_evaluation(evaluation, verdict, digest)
         _register(workspace, record, release, evaluation, verdict, digest)
         return JudgedRun(run_id, release, evaluation, digest)
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from components.decisions import create_decision, read_decisions, record_place
 from model.errors import DataError, DiskFullError, ReleaseError, TryAgainError, UsageError
 from model.storage import sha256_of_file
-from pipeline import decide
+from pipeline import decide, decision
 from pipeline.record import RunDirectory
 from pipeline.runs import read_run, read_runs
 
@@ -56,7 +56,7 @@ def records(workspace, run):
 
 
 def test_an_approval_is_recorded_blessed_and_published(workspace, judge, pushed, say, blessings, monkeypatch):
-    monkeypatch.setattr(decide, "_who", lambda: "jane@host")
+    monkeypatch.setattr(decision, "_who", lambda: "jane@host")
     run = judge(RUN, "NEEDS_REVIEW")
     outcome, screen = say("approve", "  Heard it.\n")
     (record,) = records(workspace, run)
@@ -246,7 +246,7 @@ def test_a_release_that_was_replaced_since_is_not_approved(workspace, judge, pus
     other.release.rename(run.release)
     message = (
         f"An approval must be of the release that was judged: the release_digest of {run.release} must be"
-        f" {run.release_digest}, and is {other.release_digest}; run the pipeline again"
+        f" {run.release_digest}, and is {other.release_digest}; run again with --no-cache"
     )
     with pytest.raises(ReleaseError, match=re.escape(message)):
         say("approve")
@@ -299,7 +299,7 @@ def test_somebody_who_was_faster_elsewhere_is_said(workspace, judge, pushed, say
             create_decision(place, number, dataclasses.replace(record, who="joe@elsewhere"))
         return create_decision(place, number, record)
 
-    monkeypatch.setattr(decide, "create_decision", create)
+    monkeypatch.setattr(decision, "create_decision", create)
     with pytest.raises(
         TryAgainError, match="somebody took one about that of run .* just now; look at it with w2v2 review"
     ):

@@ -21,7 +21,7 @@ from pipeline.display import (
 )
 from pipeline.doctor import Check
 from pipeline.record import RunRecord
-from pipeline.runs import NodeEntry, Release, RunEntry
+from pipeline.run_entry import NodeEntry, Release, RunEntry
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 
