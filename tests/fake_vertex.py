@@ -1,4 +1,4 @@
-"""Vertex AI's service on the loopback, as far as the project asks it: jobs of pipelines, custom jobs, schedules.
+"""Vertex AI's service on the loopback, as far as the project asks it: jobs, schedules, artifacts of ML Metadata.
 
 It checks what the real one checks of a request (ids, parents, filters), keeps what it was sent, and can fail as the
 real one does: an error, an answer that never comes, or a request that is carried out and whose answer is lost.
@@ -15,14 +15,18 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from google.auth.credentials import AnonymousCredentials
 
-from pipeline.vertex.service import ENDPOINT_VARIABLE
+from pipeline.vertex.client import ENDPOINT_VARIABLE
 
 _PATH = re.compile(
-    r"/v1/(?P<parent>projects/[^/]+/locations/[^/]+)/(?P<kind>pipelineJobs|customJobs|schedules)"
+    r"/v1/(?P<parent>projects/[^/]+/locations/[^/]+(?:/metadataStores/default)?)"
+    r"/(?P<kind>pipelineJobs|customJobs|schedules|artifacts)"
     r"(?:/(?P<id>[^/:]+))?(?::(?P<verb>\w+))?"
 )
 _JOB_ID = re.compile(r"[a-z][-a-z0-9]{0,127}")
 _LABEL = re.compile(r'labels\.([\w-]+)="([^"]*)"')
+_TERM = re.compile(r'(?:(schema_title)|metadata\.(\w+)\.string_value)="([^"]*)"')
+# The service names artifacts with the number of the project, whatever it was asked with.
+_PROJECT_NUMBER = "projects/4711"
 LOST = "lost"
 
 
@@ -30,15 +34,18 @@ class FakeVertex:
     """The service.
 
     Attributes:
-      stored: Of each kind (`pipelineJobs`, `customJobs`, `schedules`), by name.
+      stored: Of each kind (`pipelineJobs`, `customJobs`, `schedules`, `artifacts`), by name.
       requests: Method and path of all requests, in their order.
       faults: What the next requests meet: a status and a message in place of an answer, or `LOST`, which is carried
         out, and whose connection ends without an answer; None for no fault.
+      faults_by_method: The same for requests with that method, such as `PATCH`.
+      before_change: Is called with the name of an artifact that is about to be changed.
     """
 
     def __init__(self):
-        self.stored = {"pipelineJobs": {}, "customJobs": {}, "schedules": {}}
+        self.stored = {"pipelineJobs": {}, "customJobs": {}, "schedules": {}, "artifacts": {}}
         self.requests, self.faults, self._created = [], [], 0
+        self.faults_by_method, self.before_change = {}, lambda name: None
         self._lock = threading.Lock()
         service = self
 
@@ -46,7 +53,8 @@ class FakeVertex:
             def answer(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 with service._lock:
-                    fault = service.faults.pop(0) if service.faults else None
+                    faults = service.faults or service.faults_by_method.get(self.command)
+                    fault = faults.pop(0) if faults else None
                     service.requests.append((self.command, self.path))
                     if fault is None or fault == LOST:
                         status, told = service.handle(self.command, self.path, json.loads(body) if body else {})
@@ -94,6 +102,9 @@ class FakeVertex:
             del of_kind[name]
             done = {"@type": "type.googleapis.com/google.protobuf.Empty"}
             return 200, {"name": f"{found['parent']}/operations/1", "done": True, "response": done}
+        if method == "PATCH" and kind == "artifacts":
+            self.before_change(name)
+            return self._change(of_kind[name], query, body)
         if method == "PATCH":
             for field in query["updateMask"].split(","):
                 # JSON leaves out what is false.
@@ -117,10 +128,44 @@ class FakeVertex:
         self.stored[kind][name] = created
         return 200, created
 
+    def add_artifact(self, schema_title, uri, metadata, region="europe-west4"):
+        """Puts an artifact into the metadata store, as the service does when a task has ended; returns it."""
+        self._created += 1
+        name = f"{_PROJECT_NUMBER}/locations/{region}/metadataStores/default/artifacts/{self._created}"
+        made = {
+            "name": name, "displayName": uri.rpartition("/")[2], "uri": uri, "etag": str(self._created),
+            "state": "LIVE", "schemaTitle": schema_title, "schemaVersion": "0.0.1", "metadata": metadata,
+            "labels": {"team": "speech"}, "description": "Of a test.",
+        }  # fmt: skip
+        self.stored["artifacts"][name] = made
+        return made
+
+    def _change(self, artifact, query, body):
+        """Replaces the fields of the mask, or all of them without one, if the state is the one that was read."""
+        if body.get("etag") not in (None, "", artifact["etag"]):
+            return _error(409, f"Specified Artifact etag {body['etag']} does not match {artifact['etag']}.")
+        kept = {"name": artifact["name"]}
+        mask = query.get("updateMask")
+        changed = {field: body[field] for field in mask.split(",") if field in body} if mask else body
+        if not mask:
+            artifact.clear()
+        self._created += 1
+        artifact |= {**changed, **kept, "etag": str(self._created)}
+        return 200, artifact
+
     def _list(self, kind, parent, query):
-        wanted = dict(_LABEL.findall(query.get("filter", "")))
-        of_parent = [one for name, one in self.stored[kind].items() if name.startswith(f"{parent}/")]
-        found = [one for one in of_parent if wanted.items() <= one.get("labels", {}).items()]
+        if kind == "artifacts":
+            terms = query["filter"].split(" AND ")
+            matched = [_TERM.fullmatch(term) for term in terms]
+            assert all(matched), query["filter"]
+            place = f"{_PROJECT_NUMBER}/{parent.split('/', 2)[2]}/"
+            found = [one for name, one in self.stored[kind].items() if name.startswith(place)]
+            for term in matched:
+                found = [one for one in found if term is not None and _value_of(one, term) == term[3]]
+        else:
+            wanted = dict(_LABEL.findall(query.get("filter", "")))
+            of_parent = [one for name, one in self.stored[kind].items() if name.startswith(f"{parent}/")]
+            found = [one for one in of_parent if wanted.items() <= one.get("labels", {}).items()]
         if query.get("orderBy") == "create_time desc":
             found.reverse()
         if "readMask" in query:
@@ -145,6 +190,10 @@ class FakeVertex:
             assert verb == "resume", verb
             one |= {"state": "ACTIVE", "catchUp": body.get("catchUp", False)}
         return 200, {}
+
+
+def _value_of(artifact, term):
+    return artifact["schemaTitle"] if term[1] else artifact["metadata"].get(term[2])
 
 
 def _error(status, message):

@@ -3,41 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from google.api_core import exceptions
-from google.api_core.client_options import ClientOptions
-from google.auth import exceptions as auth_exceptions
 from google.cloud import aiplatform_v1
 from google.protobuf import field_mask_pb2
-from requests import exceptions as requests_exceptions
 
-from model.errors import DataError, TryAgainError, UsageError
-from pipeline.vertex.google_api import NO_CREDENTIALS
+from pipeline.vertex.client import REQUEST_SECONDS, VertexClient, message, plain
 
-# The address of the service in place of Google's: a private endpoint, or a server for tests.
-ENDPOINT_VARIABLE = "W2V2_VERTEX_ENDPOINT"
-
-# How long to wait before each further attempt.
-_PAUSES_SECONDS = (1.0, 4.0, 10.0)
-_REQUEST_SECONDS = 60.0
-_MAY_PASS = (
-    exceptions.TooManyRequests,
-    exceptions.InternalServerError,
-    exceptions.BadGateway,
-    exceptions.ServiceUnavailable,
-    exceptions.GatewayTimeout,
-    exceptions.RetryError,
-    requests_exceptions.ConnectionError,
-    requests_exceptions.Timeout,
-    requests_exceptions.ChunkedEncodingError,
-)
-_SHOWN_OF_JOB = "name display_name labels state create_time start_time end_time error job_detail".split()
-_Result = TypeVar("_Result")
+_SHOWN_OF_JOB = "name display_name labels state create_time start_time end_time error job_detail runtime_config".split()
 
 
 class VertexService:
@@ -60,21 +36,11 @@ class VertexService:
         self, project: str, region: str, credentials: Any = None, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self.project, self.region = project, region
-        self._parent = f"projects/{project}/locations/{region}"
-        self._sleep = sleep
-        endpoint = os.environ.get(ENDPOINT_VARIABLE) or f"{region}-aiplatform.googleapis.com"
-        # By REST: one kind of request to understand in a log, through a proxy, and in tests.
-        options: dict[str, Any] = {
-            "credentials": credentials,
-            "transport": "rest",
-            "client_options": ClientOptions(api_endpoint=endpoint),
-        }
-        try:
-            self._pipelines = aiplatform_v1.PipelineServiceClient(**options)
-            self._jobs = aiplatform_v1.JobServiceClient(**options)
-            self._schedules = aiplatform_v1.ScheduleServiceClient(**options)
-        except auth_exceptions.DefaultCredentialsError as error:
-            raise UsageError(NO_CREDENTIALS) from error
+        client = VertexClient(project, region, credentials, sleep)
+        self._parent, self._asked, self._listed = client.parent, client.ask, client.listed
+        self._pipelines = client.make(aiplatform_v1.PipelineServiceClient)
+        self._jobs = client.make(aiplatform_v1.JobServiceClient)
+        self._schedules = client.make(aiplatform_v1.ScheduleServiceClient)
 
     # === Pipeline jobs ===
 
@@ -98,10 +64,10 @@ class VertexService:
             try:
                 return self._pipelines.create_pipeline_job(
                     parent=self._parent,
-                    pipeline_job=_message(aiplatform_v1.PipelineJob, job),
+                    pipeline_job=message(aiplatform_v1.PipelineJob, job),
                     pipeline_job_id=job_id,
                     retry=None,
-                    timeout=_REQUEST_SECONDS,
+                    timeout=REQUEST_SECONDS,
                 )
             except exceptions.Conflict:
                 found = self._pipelines.get_pipeline_job(name=self._job_name(job_id), retry=None)
@@ -109,14 +75,14 @@ class VertexService:
                     return found
                 raise
 
-        return _plain(self._asked(create, f"start the pipeline job {job_id}", started=job_id))
+        return plain(self._asked(create, f"start the pipeline job {job_id}", started=job_id))
 
     def job(self, job_id: str) -> dict[str, Any]:
         """Returns a pipeline job with the details of its tasks."""
-        return _plain(
+        return plain(
             self._asked(
                 lambda: self._pipelines.get_pipeline_job(
-                    name=self._job_name(job_id), retry=None, timeout=_REQUEST_SECONDS
+                    name=self._job_name(job_id), retry=None, timeout=REQUEST_SECONDS
                 ),
                 f"tell of the pipeline job {job_id}",
             )
@@ -132,7 +98,7 @@ class VertexService:
             "read_mask": field_mask_pb2.FieldMask(paths=_SHOWN_OF_JOB),
         }
         return self._listed(
-            lambda: self._pipelines.list_pipeline_jobs(request=request, retry=None, timeout=_REQUEST_SECONDS),
+            lambda: self._pipelines.list_pipeline_jobs(request=request, retry=None, timeout=REQUEST_SECONDS),
             "list pipeline jobs",
         )
 
@@ -140,7 +106,7 @@ class VertexService:
         """Asks for the end of a pipeline job; its tasks end a little later."""
         self._asked(
             lambda: self._pipelines.cancel_pipeline_job(
-                name=self._job_name(job_id), retry=None, timeout=_REQUEST_SECONDS
+                name=self._job_name(job_id), retry=None, timeout=REQUEST_SECONDS
             ),
             f"cancel the pipeline job {job_id}",
         )
@@ -151,14 +117,14 @@ class VertexService:
         """Returns the custom jobs with these labels."""
         request = {"parent": self._parent, "filter": _labelled(labels)}
         return self._listed(
-            lambda: self._jobs.list_custom_jobs(request=request, retry=None, timeout=_REQUEST_SECONDS),
+            lambda: self._jobs.list_custom_jobs(request=request, retry=None, timeout=REQUEST_SECONDS),
             "list training jobs",
         )
 
     def cancel_training_job(self, name: str) -> None:
         """Asks for the end of a custom job, by its whole name."""
         self._asked(
-            lambda: self._jobs.cancel_custom_job(name=name, retry=None, timeout=_REQUEST_SECONDS), f"cancel {name}"
+            lambda: self._jobs.cancel_custom_job(name=name, retry=None, timeout=REQUEST_SECONDS), f"cancel {name}"
         )
 
     # === Schedules ===
@@ -167,7 +133,7 @@ class VertexService:
         """Returns all schedules of the project in this region."""
         request = {"parent": self._parent}
         return self._listed(
-            lambda: self._schedules.list_schedules(request=request, retry=None, timeout=_REQUEST_SECONDS),
+            lambda: self._schedules.list_schedules(request=request, retry=None, timeout=REQUEST_SECONDS),
             "list schedules",
         )
 
@@ -176,11 +142,11 @@ class VertexService:
 
         A schedule has no id of ours, so that a second attempt could make a second one.
         """
-        message = _message(aiplatform_v1.Schedule, schedule)
-        return _plain(
+        wanted = message(aiplatform_v1.Schedule, schedule)
+        return plain(
             self._asked(
                 lambda: self._schedules.create_schedule(
-                    parent=self._parent, schedule=message, retry=None, timeout=_REQUEST_SECONDS
+                    parent=self._parent, schedule=wanted, retry=None, timeout=REQUEST_SECONDS
                 ),
                 f"make the schedule {schedule['displayName']}",
                 once=True,
@@ -189,13 +155,13 @@ class VertexService:
 
     def update_schedule(self, schedule: Mapping[str, Any]) -> dict[str, Any]:
         """Changes the given fields of the schedule with this `name`."""
-        message = _message(aiplatform_v1.Schedule, schedule)
+        wanted = message(aiplatform_v1.Schedule, schedule)
         mask = field_mask_pb2.FieldMask()
         mask.FromJsonString(",".join(field for field in schedule if field != "name"))
-        return _plain(
+        return plain(
             self._asked(
                 lambda: self._schedules.update_schedule(
-                    schedule=message, update_mask=mask, retry=None, timeout=_REQUEST_SECONDS
+                    schedule=wanted, update_mask=mask, retry=None, timeout=REQUEST_SECONDS
                 ),
                 f"change {schedule['name']}",
             )
@@ -204,14 +170,14 @@ class VertexService:
     def pause_schedule(self, name: str) -> None:
         """Pauses a schedule, by its whole name; what runs goes on."""
         self._asked(
-            lambda: self._schedules.pause_schedule(name=name, retry=None, timeout=_REQUEST_SECONDS), f"pause {name}"
+            lambda: self._schedules.pause_schedule(name=name, retry=None, timeout=REQUEST_SECONDS), f"pause {name}"
         )
 
     def resume_schedule(self, name: str) -> None:
         """Lets a schedule fire again, without the runs that it has missed."""
         request = {"name": name, "catch_up": False}
         self._asked(
-            lambda: self._schedules.resume_schedule(request=request, retry=None, timeout=_REQUEST_SECONDS),
+            lambda: self._schedules.resume_schedule(request=request, retry=None, timeout=REQUEST_SECONDS),
             f"resume {name}",
         )
 
@@ -220,8 +186,8 @@ class VertexService:
 
         def delete() -> None:
             with contextlib.suppress(exceptions.NotFound):
-                self._schedules.delete_schedule(name=name, retry=None, timeout=_REQUEST_SECONDS).result(
-                    timeout=_REQUEST_SECONDS
+                self._schedules.delete_schedule(name=name, retry=None, timeout=REQUEST_SECONDS).result(
+                    timeout=REQUEST_SECONDS
                 )
 
         self._asked(delete, f"delete {name}")
@@ -231,56 +197,6 @@ class VertexService:
     def _job_name(self, job_id: str) -> str:
         return f"{self._parent}/pipelineJobs/{job_id}"
 
-    def _listed(self, request: Callable[[], Any], purpose: str) -> list[dict[str, Any]]:
-        return self._asked(lambda: [_plain(one) for one in request()], purpose)
-
-    def _asked(self, request: Callable[[], _Result], purpose: str, started: str = "", once: bool = False) -> _Result:
-        """Makes a request, again where that may help; says errors."""
-        where = f"Vertex AI in {self.project}, {self.region}"
-        pauses = (None,) if once else (*_PAUSES_SECONDS, None)
-        for pause in pauses:
-            try:
-                return request()
-            except _MAY_PASS as error:
-                if pause is not None:
-                    self._sleep(pause)
-                    continue
-                note = f" Whether {started} was started is not known; `w2v2 vertex status` tells." if started else ""
-                times = "" if once else ", four times"
-                raise TryAgainError(
-                    f"{where} must {purpose}, and did not{times} ({_said(error)}); run again later.{note}"
-                ) from error
-            except (auth_exceptions.DefaultCredentialsError, auth_exceptions.RefreshError) as error:
-                raise UsageError(NO_CREDENTIALS) from error
-            except (exceptions.Forbidden, exceptions.Unauthorized) as error:
-                raise DataError(
-                    f"Whoever runs this must be allowed to {purpose} on {where}, and is not ({_said(error)}); give the"
-                    " account the role Vertex AI User, or sign in as another."
-                ) from error
-            except exceptions.NotFound as error:
-                raise UsageError(
-                    f"{where} must know what is asked for, to {purpose}, and does not ({_said(error)}); look at the"
-                    " project, the region and the name."
-                ) from error
-            except exceptions.GoogleAPICallError as error:
-                raise UsageError(f"{where} refused to {purpose} ({_said(error)}); mend what it names.") from error
-        raise AssertionError  # The last pause is None, and then nothing goes on.
-
-
-def _message(kind: Any, value: Mapping[str, Any]) -> Any:
-    return kind.from_json(json.dumps(value))
-
-
-def _said(error: Exception) -> str:
-    text = " ".join(str(getattr(error, "message", None) or error).split())
-    return text if len(text) <= 400 else f"{text[:400]}…"
-
 
 def _labelled(labels: Mapping[str, str]) -> str:
     return " AND ".join(f'labels.{name}="{value}"' for name, value in sorted(labels.items()))
-
-
-def _plain(message: Any) -> dict[str, Any]:
-    return json.loads(
-        type(message).to_json(message, including_default_value_fields=False, use_integers_for_enums=False)
-    )
