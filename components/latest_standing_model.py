@@ -24,8 +24,9 @@ class LatestStandingModelStrategy(resolver.ResolverStrategy):
 
     Vertex AI executes no strategy but TFX's own, and `LatestBlessedModelStrategy` becomes a filter there that takes any
     blessing of 1, of any pipeline. The pipeline that is compiled for Vertex has TFX's strategy in this one's place, and
-    its filter is kept to blessings that name this pipeline (`pipeline.vertex.spec`). A rejection has to set `blessed`
-    to 0 there on every blessing of its release digest, which nothing does yet.
+    its filter is kept to blessings that name this pipeline (`pipeline.vertex.spec`). So a rejection sets `blessed` to 0
+    there on every blessing of its release digest that is of this pipeline, and an approval sets it to 1
+    (`pipeline.vertex.blessings`).
     """
 
     def resolve_artifacts(

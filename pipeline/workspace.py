@@ -23,9 +23,10 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from beam_jobs import places
 from model.errors import DiskFullError, TryAgainError, UsageError
 from model.storage import disk_full_is_said
 
@@ -44,6 +45,31 @@ def new_run_id(now: dt.datetime | None = None) -> str:
     """Returns a run's name: the time in UTC, and four random hexadecimal digits. Names sort as the runs began."""
     moment = now or dt.datetime.now(dt.timezone.utc)
     return f"{moment.astimezone(dt.timezone.utc):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
+def named_place(place: str | os.PathLike[str] | None = None) -> str | os.PathLike[str]:
+    """Returns the place that is given; without one, that of W2V2_WORKSPACE, or `./workspace`."""
+    return place or os.environ.get(WORKSPACE_VARIABLE) or DEFAULT_WORKSPACE
+
+
+def the_run(prefix: str, known: Sequence[str], where: object) -> str:
+    """Returns the one run id that is `prefix`, or begins with it.
+
+    Args:
+      prefix: What a person has given.
+      known: The ids of all runs, the newest first.
+      where: They lie, for the errors.
+
+    Raises:
+      UsageError: none does, or more than one.
+    """
+    found = [run_id for run_id in known if run_id.startswith(prefix)] if prefix else []
+    if len(found) == 1 or prefix in found:
+        return prefix if prefix in found else found[0]
+    if found:
+        raise UsageError(f"A run must be named by enough of its id: {prefix!r} begins {', '.join(found)}.")
+    newest = f"; the newest is {known[0]}" if known else ", for it has none"
+    raise UsageError(f"No run in {where} has an id that begins with {prefix!r}{newest}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +99,18 @@ class Workspace:
 
     @classmethod
     def at(cls, path: str | os.PathLike[str] | None = None) -> Workspace:
-        """Returns the workspace at a path; without one, that of W2V2_WORKSPACE, or `./workspace`."""
-        return cls(Path(path or os.environ.get(WORKSPACE_VARIABLE) or DEFAULT_WORKSPACE).expanduser().resolve())
+        """Returns the workspace at a path; without one, that of W2V2_WORKSPACE, or `./workspace`.
+
+        Raises:
+          UsageError: it names an address, and not a directory.
+        """
+        named = os.fspath(named_place(path))
+        if places.is_remote(named):
+            raise UsageError(
+                "--workspace, or W2V2_WORKSPACE, must name a directory of this machine here, because only w2v2 runs,"
+                f" review, approve and reject look at runs on Vertex AI, not {named}; name a directory."
+            )
+        return cls(Path(named).expanduser().resolve())
 
     @property
     def corpora_dir(self) -> Path:
@@ -155,14 +191,7 @@ class Workspace:
         Raises:
           UsageError: none does, or more than one.
         """
-        known = self.run_ids()
-        found = [run_id for run_id in known if run_id.startswith(prefix)] if prefix else []
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise UsageError(f"A run must be named by enough of its id: {prefix!r} begins {', '.join(found)}.")
-        newest = f"; the newest is {known[0]}" if known else ", for it has none"
-        raise UsageError(f"No run in {self.root} has an id that begins with {prefix!r}{newest}.")
+        return the_run(prefix, self.run_ids(), self.root)
 
     @contextlib.contextmanager
     def lock(self, run_id: str) -> Iterator[int]:

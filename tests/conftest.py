@@ -20,6 +20,7 @@ pytest_plugins = [
     "tests.fake_hugging_face",
     "tests.fake_kaggle",
     "tests.fake_storage",
+    "tests.judged_on_vertex",
 ]
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,16 +12,29 @@ import typer
 from model.errors import UsageError
 
 if TYPE_CHECKING:
+    from pipeline.vertex.cloud_runs import CloudRuns
     from pipeline.workspace import Workspace
 
 DEFAULT_CONFIG = "local"
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+# A text: a path would make one slash of the two in gs://.
 WorkspaceOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--workspace",
+        metavar="DIR",
         help="Where runs, metadata and released models lie; W2V2_WORKSPACE, or ./workspace.",
+        show_default=False,
+    ),
+]
+AnyWorkspaceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--workspace",
+        metavar="DIR",
+        help="Where runs, metadata and released models lie; W2V2_WORKSPACE, or ./workspace. Of runs on Vertex AI, their"
+        " vertex.pipeline_root, gs://…",
         show_default=False,
     ),
 ]
@@ -52,7 +65,11 @@ AnywayOption = Annotated[
 
 def require_extra(command: str, extra: str, package: str) -> None:
     """Raises UsageError where a command needs packages that this installation was made without."""
-    if importlib.util.find_spec(package) is None:
+    try:
+        found = importlib.util.find_spec(package)
+    except ModuleNotFoundError:  # not even the package that it is part of
+        found = None
+    if found is None:
         raise UsageError(
             f"w2v2 {command} needs the packages of the extra '{extra}', and {package} is not installed; install"
             f" wav2vec2-tfx[{extra}], or use make setup in a clone."
@@ -65,8 +82,26 @@ def require_one_engine(workers: int, beam_flags: Sequence[str] | None) -> None:
         raise UsageError("Either --workers or Beam's flags must say what runs the job, not both; leave one out.")
 
 
-def workspace_at(path: Path | None) -> Workspace:
+def workspace_at(path: str | None) -> Workspace:
     """Returns the workspace that an option names, or the one that holds without it."""
     from pipeline.workspace import Workspace
 
     return Workspace.at(path)
+
+
+def cloud_runs_at(command: str, path: str | None) -> CloudRuns | None:
+    """Returns the runs on Vertex AI below the address that an option or the environment names; None for a directory."""
+    from beam_jobs import places
+    from pipeline.workspace import named_place
+
+    named = named_place(path)
+    if not places.is_remote(named):
+        return None
+    require_extra(f"{command} --workspace gs://…", "pipeline", "google.cloud.aiplatform_v1")
+    with warnings.catch_warnings():
+        # Google's libraries say at import that Python 3.10 is old, in front of every output.
+        warnings.filterwarnings("ignore", "You are using a non-supported Python version", FutureWarning)
+        from pipeline.vertex.cloud_runs import CloudRuns
+        from pipeline.vertex.cloud_workspace import CloudWorkspace
+
+        return CloudRuns(CloudWorkspace.at(str(named)))

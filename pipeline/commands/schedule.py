@@ -43,6 +43,7 @@ def apply(config: _ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
         _show(chosen, planned, as_json)
     if planned.action != "nothing" or planned.surplus:
         _prepare(chosen, compiled)
+    _leave_record(chosen)
     name = schedules.apply(service, planned, _now())
     if as_json:
         return _show(chosen, planned, as_json, name)
@@ -97,6 +98,7 @@ def run_now(config: _ConfigOption = DEFAULT_CONFIG, anyway: AnywayOption = False
     if not anyway:
         require_none_running(service, chosen)
     found = the_one(service, _name(chosen))
+    _leave_record(chosen)
     run = run_of(start_again(service, found["createPipelineJobRequest"]["pipelineJob"], _name(chosen), _now()))
     if as_json:
         return print_json(run.to_json())
@@ -141,6 +143,14 @@ def _prepare(config: PipelineConfig, compiled: CompiledPipeline) -> None:
     assert config.vertex is not None
     preflight.look(config.vertex)
     submission.place_needs(config, compiled)
+
+
+def _leave_record(config: PipelineConfig) -> None:
+    """Leaves below the pipeline root what `w2v2 runs` and others must know of the runs."""
+    from pipeline.vertex.cloud_workspace import CloudWorkspace
+
+    assert config.vertex is not None
+    CloudWorkspace.at(config.vertex.pipeline_root).write_record(config)
 
 
 def _show(config: PipelineConfig, planned: SchedulePlan, as_json: bool, name: str | None = None) -> int:

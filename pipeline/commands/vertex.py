@@ -107,6 +107,7 @@ def submit(
     vertex_settings = require_vertex(chosen)
     with shown(None if as_json else console(), "Submit"):
         from pipeline.vertex import preflight, submission
+        from pipeline.vertex.cloud_workspace import CloudWorkspace
         from pipeline.vertex.runs import run_of
         from pipeline.vertex.service import VertexService
 
@@ -116,6 +117,7 @@ def submit(
             submission.require_none_running(service, chosen)
         compiled = compile_for_vertex(chosen)
         submission.place_needs(chosen, compiled)
+        CloudWorkspace.at(vertex_settings.pipeline_root).write_record(chosen)
         run = run_of(submission.submit(service, compiled, vertex_settings, dt.datetime.now(dt.timezone.utc)))
     if as_json:
         return print_json(run.to_json())

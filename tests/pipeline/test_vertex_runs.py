@@ -10,10 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from beam_jobs import places
+from model.errors import DataError
 from pipeline import config as configuration
 from pipeline.cli import app
 from pipeline.config import load_config
-from pipeline.vertex import preflight
+from pipeline.vertex import preflight, submission
 from pipeline.vertex.schedule_settings import ScheduleSettings
 from pipeline.vertex.settings import ImageSettings
 from tests.documented_code import pieces
@@ -68,11 +69,28 @@ def test_a_run_is_started_with_all_that_it_needs(cloud):
         found.path for found in places.list_tree("gs://speech/w2v2/corpora") if found.path.endswith(".complete")
     ]
     assert f"gs://speech/w2v2/corpora/{marker.removesuffix('.complete')}" in spec
+    # What `w2v2 runs` must know lies there before the run is started, and it finds the run.
+    assert places.is_file("gs://speech/w2v2/vertex/smoke-synthetic.json")
+    result = CliRunner().invoke(app, ["runs", "--workspace", "gs://speech/w2v2", "--json"])
+    assert [(one["run_id"], one["state"]) for one in json.loads(result.stdout)["runs"]] == [
+        (started["run_id"], "PENDING")
+    ]
     # A second run finds them there.
     before = {(found.path, found.modified_ns) for found in places.list_tree("gs://speech/w2v2")}
     cloud.stored["pipelineJobs"].clear()
     assert run("vertex", "submit")[0] == 0
     assert {(found.path, found.modified_ns) for found in places.list_tree("gs://speech/w2v2")} == before
+
+
+def test_a_run_whose_record_cannot_be_written_is_not_started(cloud, monkeypatch):
+    def refused(*_):
+        raise DataError("Whoever runs this must be allowed to use gs://speech, and is not.")
+
+    monkeypatch.setattr("pipeline.vertex.cloud_workspace.places.write_bytes", refused)
+    monkeypatch.setattr(submission, "place_needs", lambda *_: [])
+    code, error = run("vertex", "submit")
+    assert (code, error["exit_code"]) == (3, 3)
+    assert cloud.requests == []
 
 
 def test_an_image_that_does_not_exist_is_found_before_anything_is_started(cloud):
@@ -314,6 +332,12 @@ def test_a_schedule_from_its_plan_to_its_end(cloud):
     assert code == 0
     assert list(cloud.stored["schedules"]) == [applied["name"]]
     assert places.list_tree("gs://speech/w2v2/schema")
+    record = "gs://speech/w2v2/vertex/smoke-synthetic.json"
+    assert places.read_json(record)["project"] == "speech-tests"
+    # One that is gone is written again, although the schedule is as it shall be.
+    places.remove(record)
+    assert run("schedule", "apply")[1]["action"] == "nothing"
+    assert places.is_file(record)
     assert run("schedule", "plan")[1]["action"] == "nothing"
     # Another time is changed in place: what it runs is the same.
     cloud.settings["schedule"] = ScheduleSettings("30 4 * * 2", "UTC")
