@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from google.auth.credentials import AnonymousCredentials
 
-from pipeline.vertex.client import ENDPOINT_VARIABLE
+from components.vertex_client import ENDPOINT_VARIABLE
 
 _PATH = re.compile(
     r"/v1/(?P<parent>projects/[^/]+/locations/[^/]+(?:/metadataStores/default)?)"
@@ -28,6 +28,14 @@ _TERM = re.compile(r'(?:(schema_title)|metadata\.(\w+)\.string_value)="([^"]*)"'
 # The service names artifacts with the number of the project, whatever it was asked with.
 _PROJECT_NUMBER = "projects/4711"
 LOST = "lost"
+BILLING_LABEL = "vertex-ai-pipelines-run-billing-id"
+"""The label that the service adds to each pipeline job."""
+
+_FIRST_STATES = {
+    "pipelineJobs": "PIPELINE_STATE_PENDING",
+    "customJobs": "JOB_STATE_PENDING",
+    "schedules": "ACTIVE",
+}
 
 
 class FakeVertex:
@@ -122,7 +130,12 @@ class FakeVertex:
         created = {
             **body,
             "name": name,
-            "state": "ACTIVE" if kind == "schedules" else "PIPELINE_STATE_PENDING",
+            "state": _FIRST_STATES[kind],
+            **(
+                {"labels": {**body.get("labels", {}), BILLING_LABEL: str(self._created)}}
+                if kind == "pipelineJobs"
+                else {}
+            ),
             "createTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(1_790_000_000 + self._created)),
         }
         self.stored[kind][name] = created
