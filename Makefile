@@ -45,8 +45,8 @@ run: $(STAMP) ## Runs the pipeline: recorded speech in, a gated and released rec
 test: $(STAMP) ## Runs the tests, but for the long end-to-end ones, two files at a time; ARGS="-n 0" one after another.
 	@.venv/bin/pytest -n 2 --dist loadfile $(ARGS)
 
-e2e: $(STAMP) $(LOADERS) ## Runs the long end-to-end tests; ARGS="--node=PATH" with those of JavaScript.
-	@.venv/bin/pytest -m e2e --timeout 2700 $(ARGS)
+e2e: $(STAMP) $(LOADERS) ## Runs the long end-to-end tests, two files at a time; ARGS="--node=PATH" with those of JavaScript.
+	@.venv/bin/pytest -n 2 --dist loadfile -m e2e --timeout 2700 $(ARGS)
 
 lint: $(STAMP) ## Checks style, format, types, the direction of imports, and the Dockerfile.
 	@.venv/bin/ruff check .
