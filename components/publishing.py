@@ -12,21 +12,20 @@ from tfx import types
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from beam_jobs.release_destinations import open_destination
 from components.artifacts import Evaluation
 from components.code_fingerprint import code_fingerprint
-from components.decisions import last_of, read_decisions, standing_of
+from components.publish_judged import blessing_of, publish_judged
 from components.staging import STAGING_CODE, staged
-from model.export.destinations.opening import hub_destinations
 from model.export.destinations.settings import PublicationSettings
 from model.export.evaluation_summary import GATE_FILE, METRICS_FILE
-from model.export.publish import PROBES_FILE, PUBLICATION_FILE, Blessing, publish
+from model.export.publish import PROBES_FILE, PUBLICATION_FILE
 from model.export.release import RELEASE_FILE, Format
-from model.settings import from_json, to_json
+from model.settings import to_json
 from model.storage import write_json
 
 _SHARED_CODE = (
     "components.publishing",
+    "components.publish_judged",
     "components.decisions",
     *STAGING_CODE,
     "beam_jobs.release_bucket",
@@ -135,13 +134,14 @@ def push(
     """
     release = artifact_utils.get_single_instance(input_dict["model"])
     evaluation = artifact_utils.get_single_instance(input_dict["evaluation"])
-    artifact = artifact_utils.get_single_instance(output_dict["pushed_model"])
-    name = exec_properties["name"]
-    blessing = _blessing(
-        artifact_utils.get_single_instance(input_dict["model_blessing"]),
+    judged = artifact_utils.get_single_instance(input_dict["model_blessing"])
+    blessing = blessing_of(
+        judged.get_int_custom_property("blessed") == 1,
         evaluation.get_string_custom_property("verdict"),
+        {name: judged.get_string_custom_property(name) for name in ("release_digest", "model_digest")},
         exec_properties["decisions"],
     )
+    artifact = artifact_utils.get_single_instance(output_dict["pushed_model"])
     with staged() as stage:
         output = stage.output(artifact.uri)
         # Of what is not published, nothing is read.
@@ -149,32 +149,9 @@ def push(
         if blessing.blessed:
             release_dir = stage.input(release.uri, RELEASE_FILE, format_)
             evaluation_dir = stage.input(evaluation.uri, METRICS_FILE, GATE_FILE, PROBES_FILE)
-        publication = publish(
-            format_,
-            release_dir,
-            evaluation_dir,
-            blessing,
-            [
-                open_destination(exec_properties["destination"], name, format_),
-                *hub_destinations(from_json(PublicationSettings, exec_properties["hubs"]), format_),
-            ],
-            name,
-        )
+        publication = publish_judged(format_, release_dir, evaluation_dir, blessing, exec_properties)
         properties = publication.to_mapping()
         write_json(output / PUBLICATION_FILE, properties)
     artifact.set_int_custom_property("pushed", properties.pop("pushed"))
     for key, value in properties.items():
         artifact.set_string_custom_property(key, value)
-
-
-def _blessing(judged: types.Artifact, verdict: str, decisions: str) -> Blessing:
-    """Returns what the evaluator said of a release, and what people decided since."""
-    digests = {name: judged.get_string_custom_property(name) for name in ("release_digest", "model_digest")}
-    if judged.get_int_custom_property("blessed") == 1:
-        verdict = "ACCEPT"
-    elif verdict != "NEEDS_REVIEW":
-        verdict = "REJECT"
-    # A blessing that names no digest is refused by `publish`.
-    last = last_of(read_decisions(decisions, **digests)) if all(digests.values()) else None
-    standing = standing_of(verdict, last)
-    return Blessing(blessed=standing.may_publish, reason=standing.reason, **digests)

@@ -15,7 +15,8 @@ from beam_jobs import cloud_storage, places
 from model.errors import DiskFullError, UsageError, W2v2Error
 
 STAGING_CODE = ("components.staging", "beam_jobs.places", "beam_jobs.cloud_storage")
-"""Modules whose code is part of the fingerprint of every component that stages."""
+"""Modules whose code is part of the fingerprint of each component that stages, but the Trainer: a change there must not
+let a training of days begin anew."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Stage:
         if uri not in self._inputs:
             self._inputs[uri] = self._new_directory(uri)
         for part in parts or ("",):
-            if (uri, part) not in self._copied:
+            if not {(uri, part), (uri, "")} & self._copied:
                 _fetch(places.join(uri, part) if part else uri, self._inputs[uri] / part)
                 self._copied.add((uri, part))
         return self._inputs[uri]

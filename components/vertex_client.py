@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from google.api_core import exceptions
@@ -35,8 +36,6 @@ _MAY_PASS = (
     exceptions.ServiceUnavailable,
     exceptions.GatewayTimeout,
     exceptions.RetryError,
-    # What gRPC makes of a connection that ends in the middle.
-    exceptions.Unknown,
     auth_exceptions.TransportError,
     requests_exceptions.ConnectionError,
     requests_exceptions.Timeout,
@@ -53,53 +52,75 @@ class VertexClient:
     Args:
       project: Its id.
       region: Such as `us-central1`.
+      credentials: Of google-auth; None takes those of the environment.
       sleep: Waits; for tests.
     """
 
-    def __init__(self, project: str, region: str, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, project: str, region: str, credentials: Any = None, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self.parent = f"projects/{project}/locations/{region}"
         self._where = f"Vertex AI in {project}, {region}"
-        self._region = region
+        self._credentials = credentials
+        self._endpoint = os.environ.get(ENDPOINT_VARIABLE) or f"{region}-aiplatform.googleapis.com"
         self._sleep = sleep
 
     def make(self, kind: Callable[..., Any]) -> Any:
-        """Makes a client of Google's library: by gRPC, as TFX's own does, or by REST where the variable has an address.
+        """Makes a client of Google's library.
 
         Raises:
           UsageError: there are no credentials.
         """
-        endpoint = os.environ.get(ENDPOINT_VARIABLE)
-        options = ClientOptions(api_endpoint=endpoint or f"{self._region}-aiplatform.googleapis.com")
         try:
-            return kind(transport="rest" if endpoint else "grpc", client_options=options)
+            # By REST: one kind of request to understand in a log, through a proxy, and in tests.
+            return kind(
+                credentials=self._credentials,
+                transport="rest",
+                client_options=ClientOptions(api_endpoint=self._endpoint),
+            )
         except auth_exceptions.DefaultCredentialsError as error:
             raise UsageError(NO_CREDENTIALS) from error
 
+    def listed(self, request: Callable[[], Iterable[Any]], purpose: str) -> list[dict[str, Any]]:
+        """Returns all that a request lists, page by page, as plain values; arguments and errors are those of `ask`."""
+        return self.ask(lambda: [plain(one) for one in request()], purpose)
+
     def ask(
-        self, request: Callable[[], _Result], purpose: str, pauses_seconds: Sequence[float] = _PAUSES_SECONDS
+        self,
+        request: Callable[[], _Result],
+        purpose: str,
+        pauses_seconds: Sequence[float] | None = None,
+        started: str = "",
+        also: tuple[type[Exception], ...] = (),
     ) -> _Result:
         """Makes a request.
 
         Args:
           request: What is done in each attempt.
           purpose: What for, for the errors: «Vertex AI must …».
-          pauses_seconds: Before each further attempt; three at most.
+          pauses_seconds: Before each further attempt, three at most; None for 1, 4 and 10.
+          started: What may have been started where no answer came, for the error.
+          also: What else may pass, when it is asked again.
 
         Raises:
           UsageError: the service refuses it, does not know what is asked for, or there are no credentials.
           DataError: this account must not ask it.
           TryAgainError: the service did not answer.
         """
-        for pause in (*pauses_seconds, None):
+        pauses = _PAUSES_SECONDS if pauses_seconds is None else pauses_seconds
+        for pause in (*pauses, None):
             try:
                 return request()
-            except (*_MAY_PASS, auth_exceptions.GoogleAuthError, exceptions.GoogleAPICallError) as error:
-                if not _may_pass(error):
+            except (*_MAY_PASS, *also, auth_exceptions.GoogleAuthError, exceptions.GoogleAPICallError) as error:
+                if not (_may_pass(error) or isinstance(error, also)):
                     raise self._refusal(error, purpose) from error
                 if pause is None:
-                    times = f", {_NUMBERS[len(pauses_seconds)]}" if pauses_seconds else ""
+                    times = f", {_NUMBERS[len(pauses)]}" if pauses else ""
+                    note = (
+                        f" Whether {started} was started is not known; `w2v2 vertex status` tells." if started else ""
+                    )
                     raise TryAgainError(
-                        f"{self._where} must {purpose}, and did not{times} ({_said(error)}); run again later."
+                        f"{self._where} must {purpose}, and did not{times} ({_said(error)}); run again later.{note}"
                     ) from error
                 self._sleep(pause)
         raise AssertionError  # The last pause is None, and then nothing goes on.
@@ -123,6 +144,16 @@ class VertexClient:
 def label_filter(labels: Mapping[str, str]) -> str:
     """Returns the filter of a list of jobs with these labels."""
     return " AND ".join(f'labels.{name}="{value}"' for name, value in sorted(labels.items()))
+
+
+def message(kind: Any, value: Mapping[str, Any]) -> Any:
+    """Returns a message of the client library, of what is named as in the API's JSON."""
+    return kind.from_json(json.dumps(value))
+
+
+def plain(found: Any) -> dict[str, Any]:
+    """Returns a message of the client library as plain values, named as in the API's JSON."""
+    return json.loads(type(found).to_json(found, including_default_value_fields=False, use_integers_for_enums=False))
 
 
 def _may_pass(error: Exception) -> bool:

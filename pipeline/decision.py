@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 import getpass
+import hashlib
 import os
 import socket
 from collections.abc import Iterable, Mapping
@@ -210,7 +211,7 @@ def _unchanged_gate(judged: Judged) -> str:
     """Returns the sha256 of an evaluation's gate.json, which must be as the evaluator wrote it."""
     path = places.join(judged.evaluation.uri, GATE_FILE)
     written = judged.evaluation.properties.get(_GATE_SHA256)
-    found = places.sha256_of(path)
+    found = hashlib.sha256(places.read_bytes(path)).hexdigest()
     if found != written:
         raise DataError(
             f"A decision must be about the gate as the evaluator wrote it, with the sha256 {written or 'unknown'}, and"

@@ -159,6 +159,7 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs) -> tfx.dsl.Pipeli
         "evaluation_settings": config.evaluation,
         "gate_settings": config.gate,
         "pipeline_name": config.pipeline_name,
+        "decisions": decisions_place(inputs.pipeline_root),
     }
     is_pretraining = config.train.task == "pretraining"
     evaluator = (

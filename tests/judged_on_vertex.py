@@ -10,10 +10,11 @@ import pytest
 from rich.console import Console
 
 from beam_jobs import places
+from components import vertex_client
 from components.decisions import read_decisions
 from model.export import publish as publishing
 from model.storage import sha256_of_file
-from pipeline.vertex import client, decide
+from pipeline.vertex import decide
 from pipeline.vertex.cloud_runs import CloudRuns
 from pipeline.vertex.cloud_workspace import CloudWorkspace
 from tests.golden.vertex.make import GOLDEN
@@ -137,7 +138,7 @@ def task(name, state="SUCCEEDED", seconds=5, **outputs):
 @pytest.fixture
 def judged_runs(vertex, bucket, tmp_path, monkeypatch):
     """The servers, with the record of the smoke pipeline; nobody waits between attempts."""
-    monkeypatch.setattr(client, "_PAUSES_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(vertex_client, "_PAUSES_SECONDS", (0.0, 0.0, 0.0))
     CloudWorkspace.at(ROOT).write_record(get_config())
     return JudgedRuns(vertex, Path(tmp_path) / "scratch")
 

@@ -15,6 +15,7 @@ from tfx.components.evaluator import constants
 from tfx.types import artifact_utils
 
 from beam_jobs import places
+from components.decisions import last_of, read_decisions
 from components.evaluation.files import write_files, write_text
 from components.evaluation.gate import Decision
 from components.staging import Stage
@@ -88,6 +89,7 @@ def conclude(
     probes: Mapping[str, Any],
     properties: Mapping[str, Any],
     pipeline_name: str,
+    decisions: str,
 ) -> None:
     """Writes the outputs that `EvaluatorSpec` names.
 
@@ -102,13 +104,20 @@ def conclude(
       probes: The arrays of `probes.npz`.
       properties: Custom properties of the Evaluation, by name; they are written as JSON.
       pipeline_name: Of the pipeline within which models are compared.
+      decisions: Where the decisions of people lie.
+
+    Raises:
+      DataError, ReleaseError: a decision about this release cannot be read, or is about another.
+      TryAgainError: Cloud Storage does not answer, or there is no room left.
     """
     evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
     write_evaluation(stage, evaluation, decision, metrics, rows, report, probes)
     for name, value in properties.items():
         evaluation.set_string_custom_property(name, json.dumps(value))
     blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-    bless(stage, blessing, decision, metrics, inputs.release, inputs.baseline, pipeline_name)
+    last = last_of(read_decisions(decisions, metrics["release_digest"], metrics["model_digest"]))
+    is_rejected = last is not None and last.decision == "reject"
+    bless(stage, blessing, decision, metrics, inputs.release, inputs.baseline, pipeline_name, is_rejected)
 
 
 def read_anomalies(artifacts: list[types.Artifact]) -> dict[str, list[str]] | None:
@@ -171,19 +180,21 @@ def bless(
     release: types.Artifact,
     baseline: types.Artifact | None,
     pipeline_name: str,
+    is_rejected: bool = False,
 ) -> None:
     """Writes the blessing, in the form in which the resolver of the latest blessed model looks for it.
 
     Args:
       stage: Gives its directory.
       blessing: The artifact.
-      decision: Of the gate; only ACCEPT blesses.
+      decision: Of the gate; only ACCEPT blesses, unless a person has rejected the release.
       metrics: With the digests of what was judged.
       release: What was judged.
       baseline: What it was compared with.
       pipeline_name: Of the pipeline within which models are compared.
+      is_rejected: Whether a person has rejected these bytes since they were first judged.
     """
-    blessed = decision.verdict == "ACCEPT"
+    blessed = decision.verdict == "ACCEPT" and not is_rejected
     name = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
     write_text(stage.output(blessing.uri) / name, "")
     blessing.set_int_custom_property(

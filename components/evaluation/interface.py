@@ -22,6 +22,7 @@ class EvaluatorSpec(ComponentSpec):
         "gate_settings": ExecutionParameter(type=str),
         "files_state": ExecutionParameter(type=str),
         "pipeline_name": ExecutionParameter(type=str),
+        "decisions": ExecutionParameter(type=str),
         "code_fingerprint": ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
@@ -45,6 +46,7 @@ def evaluator_spec(
     evaluation_settings: Any,
     gate_settings: Any,
     pipeline_name: str,
+    decisions: str,
     files_state: str = "",
 ) -> EvaluatorSpec:
     """Returns the specification of an evaluator.
@@ -58,6 +60,7 @@ def evaluator_spec(
       evaluation_settings: What to measure, a dataclass.
       gate_settings: What to ask for, a dataclass.
       pipeline_name: Becomes a property of the blessing, by which the baseline is looked for on Vertex AI.
+      decisions: Where the decisions of people lie, a directory or a gs:// address; what they rejected is not blessed.
       files_state: What changes when a file does that the settings name, so that the evaluator is not served from the
         cache then.
     """
@@ -70,7 +73,10 @@ def evaluator_spec(
         gate_settings=to_json(gate_settings),
         files_state=files_state,
         pipeline_name=pipeline_name,
-        code_fingerprint=code_fingerprint(*packages, "components.evaluation", *STAGING_CODE, "model"),
+        decisions=decisions,
+        code_fingerprint=code_fingerprint(
+            *packages, "components.evaluation", "components.decisions", *STAGING_CODE, "model"
+        ),
         evaluation=types.Channel(type=Evaluation),
         blessing=types.Channel(type=standard_artifacts.ModelBlessing),
     )

@@ -19,7 +19,7 @@ class PretrainingEvaluator(base_beam_component.BaseBeamComponent):
       ...     baseline_model=resolver.outputs["model"], example_anomalies=validator.outputs["anomalies"],
       ...     evaluation_settings=PretrainingEvaluationSettings(),
       ...     gate_settings=PretrainingGateSettings(max_contrastive_loss=2.0, min_code_perplexity=100),
-      ...     pipeline_name="pretrain_local-synthetic")
+      ...     pipeline_name="pretrain_local-synthetic", decisions="/tmp/decisions")
 
     Args:
       examples: From LibriSpeechExampleGen.
@@ -29,6 +29,7 @@ class PretrainingEvaluator(base_beam_component.BaseBeamComponent):
       evaluation_settings: What to measure.
       gate_settings: What to ask for.
       pipeline_name: Of the pipeline within which models are compared.
+      decisions: Where the decisions of people about its releases lie.
     """
 
     SPEC_CLASS = EvaluatorSpec
@@ -43,6 +44,7 @@ class PretrainingEvaluator(base_beam_component.BaseBeamComponent):
         evaluation_settings: PretrainingEvaluationSettings,
         gate_settings: PretrainingGateSettings,
         pipeline_name: str,
+        decisions: str,
     ) -> None:
         super().__init__(
             evaluator_spec(
@@ -54,5 +56,6 @@ class PretrainingEvaluator(base_beam_component.BaseBeamComponent):
                 evaluation_settings,
                 gate_settings,
                 pipeline_name,
+                decisions,
             )
         )

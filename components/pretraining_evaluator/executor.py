@@ -44,6 +44,7 @@ class Executor(tfx_evaluator.Executor):
             - evaluation_settings: JSON of `PretrainingEvaluationSettings`.
             - gate_settings: JSON of `PretrainingGateSettings`.
             - pipeline_name: of the pipeline within which models are compared.
+            - decisions: where the decisions of people lie; what the last of them rejected is not blessed.
             - files_state, code_fingerprint: part of the cache key only.
 
         Raises:
@@ -76,4 +77,5 @@ class Executor(tfx_evaluator.Executor):
                 measured.probes,
                 {"measures": measures},
                 exec_properties["pipeline_name"],
+                exec_properties["decisions"],
             )

@@ -103,7 +103,7 @@ def report_of(
         found = _evaluation(run_dir, evaluator)
         if found is not None:
             verdict = str(places.read_json(places.join(found, "gate.json"))["verdict"])
-            links["report"] = _browsable(places.join(found, "report.html"))
+            links["report"] = places.browsable(places.join(found, "report.html"))
     except (W2v2Error, OSError, ValueError, KeyError, TypeError) as error:
         # That a run has ended must be told, whatever is wrong with its files.
         problem = f"{type(error).__name__}: {error}"
@@ -132,8 +132,3 @@ def _evaluation(run_dir: str, evaluator: str) -> str | None:
             (written,) = (entry.modified_ns for entry in places.list_tree(place) if entry.path == "gate.json")
             found.append((name.startswith(evaluator), written, place))
     return max(found)[2] if found else None
-
-
-def _browsable(place: str) -> str:
-    """Returns an address at which a browser shows an object to who may read it."""
-    return place.replace("gs://", "https://storage.cloud.google.com/", 1)

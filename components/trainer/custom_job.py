@@ -51,7 +51,7 @@ class TrainingJobs(training_clients.VertexJobClient):
     """
 
     def __init__(self, project: str, region: str, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._service, self._sleep = VertexClient(project, region, sleep), sleep
+        self._service, self._sleep = VertexClient(project, region, sleep=sleep), sleep
         super().__init__(region)
 
     def create_client(self) -> None:

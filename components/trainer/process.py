@@ -193,9 +193,11 @@ def _explained(request: TrainingRequest, work: Callable[[], dict[str, Any]]) -> 
                 f" and does not ({said}); halve it, and double train.accumulate_batches."
             ) from error
         if isinstance(error, errors.PermissionDeniedError):
+            is_remote = "gs://" in said or "googleapis" in said
+            mend = "give the account the role Storage Object User on the bucket" if is_remote else "give the right"
             raise DataError(
-                f"Whoever trains must be allowed to use what the training reads and writes, and is not ({said}); give"
-                " the account the role Storage Object User on the bucket."
+                f"Whoever trains must be allowed to use what the training reads and writes, and is not ({said});"
+                f" {mend}."
             ) from error
         lost = isinstance(error, errors.UnavailableError | errors.AbortedError | errors.DeadlineExceededError)
         if lost or "collective" in said.lower():

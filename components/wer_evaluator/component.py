@@ -18,7 +18,7 @@ class WEREvaluator(base_beam_component.BaseBeamComponent):
       ...     examples=example_gen.outputs["examples"], model=exporter.outputs["release"],
       ...     baseline_model=resolver.outputs["model"], example_anomalies=validator.outputs["anomalies"],
       ...     evaluation_settings=EvaluationSettings(), gate_settings=GateSettings(max_wer=0.1),
-      ...     pipeline_name="local-synthetic")
+      ...     pipeline_name="local-synthetic", decisions="/tmp/decisions")
 
     Args:
       examples: From LibriSpeechExampleGen.
@@ -28,6 +28,7 @@ class WEREvaluator(base_beam_component.BaseBeamComponent):
       evaluation_settings: What to measure.
       gate_settings: What to ask for.
       pipeline_name: Of the pipeline within which models are compared.
+      decisions: Where the decisions of people about its releases lie.
       files_state: What changes when the language model does that the settings name.
     """
 
@@ -43,6 +44,7 @@ class WEREvaluator(base_beam_component.BaseBeamComponent):
         evaluation_settings: EvaluationSettings,
         gate_settings: GateSettings,
         pipeline_name: str,
+        decisions: str,
         files_state: str = "",
     ) -> None:
         super().__init__(
@@ -55,6 +57,7 @@ class WEREvaluator(base_beam_component.BaseBeamComponent):
                 evaluation_settings,
                 gate_settings,
                 pipeline_name,
+                decisions,
                 files_state,
             )
         )

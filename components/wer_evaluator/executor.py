@@ -48,6 +48,7 @@ class Executor(tfx_evaluator.Executor):
             - evaluation_settings: JSON of `EvaluationSettings`.
             - gate_settings: JSON of `GateSettings`.
             - pipeline_name: of the pipeline within which models are compared.
+            - decisions: where the decisions of people lie; what the last of them rejected is not blessed.
             - files_state, code_fingerprint: part of the cache key only.
 
         Raises:
@@ -117,6 +118,7 @@ class Executor(tfx_evaluator.Executor):
                 measured.probes,
                 {"wer": wer},
                 exec_properties["pipeline_name"],
+                exec_properties["decisions"],
             )
 
     def _working_dir(self) -> str:

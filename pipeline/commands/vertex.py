@@ -118,6 +118,9 @@ def submit(
         compiled = compile_for_vertex(chosen)
         submission.place_needs(chosen, compiled)
         CloudWorkspace.at(vertex_settings.pipeline_root).write_record(chosen)
+        if not anyway:
+            # Compiling and copying have taken their time; somebody else, or a schedule, may have been faster.
+            submission.require_none_running(service, chosen)
         run = run_of(submission.submit(service, compiled, vertex_settings, dt.datetime.now(dt.timezone.utc)))
     if as_json:
         return print_json(run.to_json())

@@ -87,11 +87,11 @@ def reject(runs: CloudRuns, run_id: str, reason: str, console: Console) -> Outco
 def with_what_is_left(runs: CloudRuns, entry: RunEntry) -> RunEntry:
     """Returns a run, with a message where the last decision about its release is not carried out.
 
-    A command may have been stopped, or an evaluator may have blessed the same bytes again since: it does not read
-    decisions. Where the metadata store does not tell, nothing is said.
+    A command may have been stopped, or an evaluator may have begun before the decision and blessed the same bytes after
+    it. Where the metadata store does not tell, nothing is said.
     """
     last = entry.decision
-    if last is None or entry.record.message:
+    if last is None:
         return entry
     try:
         standing = Blessings.of(runs.find(entry.run_id).record, _judged(entry).release_digest).standing()
@@ -106,7 +106,8 @@ def with_what_is_left(runs: CloudRuns, entry: RunEntry) -> RunEntry:
     )
     words = [last.decision, last.run_id, "--reason", "again", "--workspace", str(runs.workspace)]
     message = f"What was decided is recorded, and not carried out: {what}; go on with {shlex.join(['w2v2', *words])}"
-    return dataclasses.replace(entry, record=dataclasses.replace(entry.record, message=message))
+    told = f"{entry.record.message} {message}".strip()
+    return dataclasses.replace(entry, record=dataclasses.replace(entry.record, message=told))
 
 
 class VertexDecider(Decider):
@@ -155,11 +156,11 @@ class VertexDecider(Decider):
         judged = entry.judged
         assert judged is not None
         found = []
-        for run in self._runs.entries(entry.pipeline):
-            for release in run.releases.values():
-                if release.digest == judged.release_digest:
-                    found += [release.path, *release.hubs]
         with contextlib.suppress(W2v2Error):  # a rejection does not fail for what it only tells of
+            for run in self._runs.entries(entry.pipeline):
+                for release in run.releases.values():
+                    if release.digest == judged.release_digest:
+                        found += [release.path, *release.hubs]
             found += published_places(pusher_parameters(self._run(entry.run_id).job), judged.release_digest)
         return dict.fromkeys(found)
 

@@ -10,7 +10,7 @@ from google.api_core import exceptions
 from google.cloud import aiplatform_v1
 from google.protobuf import field_mask_pb2
 
-from pipeline.vertex.client import REQUEST_SECONDS, VertexClient, message, plain
+from components.vertex_client import REQUEST_SECONDS, VertexClient, message, plain
 
 # Pipelines keep their artifacts in the store of this name, one in each region.
 _STORE = "default"

@@ -9,15 +9,11 @@ from typing import Any
 
 from beam_jobs import places
 from beam_jobs.release_bucket import BucketStore
-from beam_jobs.release_destinations import open_destination
-from components.decisions import last_of, read_decisions, standing_of
+from components.publish_judged import blessing_of, publish_judged
 from model.errors import DataError, ReleaseError
-from model.export.destinations.opening import hub_destinations
-from model.export.destinations.settings import PublicationSettings
 from model.export.evaluation_summary import GATE_FILE, METRICS_FILE
-from model.export.publish import PROBES_FILE, Blessing, publish
+from model.export.publish import PROBES_FILE
 from model.export.release import FORMATS, Format
-from model.settings import from_json
 from pipeline.nodes import FORMAT_BY_PUSHER
 from pipeline.run_entry import Release, RunEntry
 
@@ -101,29 +97,26 @@ def publish_release(
 
     Raises:
       UsageError: a destination cannot be used, such as a hub without credentials.
-      ReleaseError, DataError, TryAgainError: as `components.publishing.push`, whose functions are called here.
+      ReleaseError, DataError, TryAgainError: as `components.publish_judged`.
     """
     judged = entry.judged
     assert judged is not None
     evaluation = scratch / "evaluation"
     for name in (METRICS_FILE, GATE_FILE, PROBES_FILE):
-        places.copy_file(places.join(judged.evaluation.uri, name), str(evaluation / name))
+        place = places.join(judged.evaluation.uri, name)
+        try:
+            places.copy_file(place, str(evaluation / name))
+        except FileNotFoundError as error:
+            raise ReleaseError(
+                f"The evaluation of a release must be whole to publish it, and {place} is missing; put it back, or run"
+                " again with vertex.enable_cache=False."
+            ) from error
     digests = {"release_digest": judged.release_digest, "model_digest": judged.model_digest}
     releases = {}
     for format_, given in parameters.items():
-        # Somebody may have rejected it meanwhile.
-        standing = standing_of(str(entry.verdict), last_of(read_decisions(given["decisions"], **digests)))
-        publication = publish(
-            format_,
-            release,
-            evaluation,
-            Blessing(blessed=standing.may_publish, reason=standing.reason, **digests),
-            [
-                open_destination(given["destination"], given["name"], format_),
-                *hub_destinations(from_json(PublicationSettings, given["hubs"]), format_),
-            ],
-            given["name"],
-        )
+        # What the gate left to a person is for the decisions to say, which are read anew for each format.
+        blessing = blessing_of(entry.verdict == "ACCEPT", str(entry.verdict), digests, given["decisions"])
+        publication = publish_judged(format_, release, evaluation, blessing, given)
         told = publication.to_mapping()
         releases[format_] = Release(
             path=told["pushed_destination"],

@@ -11,7 +11,7 @@ from google.api_core import exceptions
 from google.cloud import aiplatform_v1
 from google.protobuf import field_mask_pb2
 
-from pipeline.vertex.client import REQUEST_SECONDS, VertexClient, message, plain
+from components.vertex_client import REQUEST_SECONDS, VertexClient, label_filter, message, plain
 
 _SHOWN_OF_JOB = "name display_name labels state create_time start_time end_time error job_detail runtime_config".split()
 
@@ -70,8 +70,11 @@ class VertexService:
                     timeout=REQUEST_SECONDS,
                 )
             except exceptions.Conflict:
-                found = self._pipelines.get_pipeline_job(name=self._job_name(job_id), retry=None)
-                if attempts > 1 and dict(found.labels) == dict(job.get("labels", {})):
+                found = self._pipelines.get_pipeline_job(
+                    name=self._job_name(job_id), retry=None, timeout=REQUEST_SECONDS
+                )
+                # The service adds a label of its own, by which it bills.
+                if attempts > 1 and job.get("labels", {}).items() <= dict(found.labels).items():
                     return found
                 raise
 
@@ -92,7 +95,7 @@ class VertexService:
         """Returns the pipeline jobs with these labels, the newest first, without their specifications."""
         request = {
             "parent": self._parent,
-            "filter": _labelled(labels),
+            "filter": label_filter(labels),
             "order_by": "create_time desc",
             # Without the specifications, which are long.
             "read_mask": field_mask_pb2.FieldMask(paths=_SHOWN_OF_JOB),
@@ -115,7 +118,7 @@ class VertexService:
 
     def training_jobs(self, labels: Mapping[str, str]) -> list[dict[str, Any]]:
         """Returns the custom jobs with these labels."""
-        request = {"parent": self._parent, "filter": _labelled(labels)}
+        request = {"parent": self._parent, "filter": label_filter(labels)}
         return self._listed(
             lambda: self._jobs.list_custom_jobs(request=request, retry=None, timeout=REQUEST_SECONDS),
             "list training jobs",
@@ -149,7 +152,7 @@ class VertexService:
                     parent=self._parent, schedule=wanted, retry=None, timeout=REQUEST_SECONDS
                 ),
                 f"make the schedule {schedule['displayName']}",
-                once=True,
+                pauses_seconds=(),
             )
         )
 
@@ -196,7 +199,3 @@ class VertexService:
 
     def _job_name(self, job_id: str) -> str:
         return f"{self._parent}/pipelineJobs/{job_id}"
-
-
-def _labelled(labels: Mapping[str, str]) -> str:
-    return " AND ".join(f'labels.{name}="{value}"' for name, value in sorted(labels.items()))

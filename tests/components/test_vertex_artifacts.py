@@ -16,7 +16,7 @@ from components.artifacts import Evaluation
 from components.decisions import DecisionRecord, create_decision
 from components.evaluation.blessing import bless, read_anomalies, write_evaluation
 from components.evaluation.gate import Check, decision_of
-from components.publishing import _blessing
+from components.publish_judged import blessing_of
 from components.staging import staged
 from model.version import __version__
 
@@ -94,7 +94,12 @@ def test_a_pusher_goes_by_what_was_judged_and_decided(judged):
 
     def may_publish(verdict):
         evaluation, blessing = judged(verdict)
-        found = _blessing(blessing, evaluation.get_string_custom_property("verdict"), decisions)
+        found = blessing_of(
+            blessing.get_int_custom_property("blessed") == 1,
+            evaluation.get_string_custom_property("verdict"),
+            {name: blessing.get_string_custom_property(name) for name in METRICS},
+            decisions,
+        )
         assert {name: getattr(found, name) for name in METRICS} == METRICS
         return found.blessed
 

@@ -9,7 +9,8 @@ from tfx.types import artifact_utils, standard_artifacts
 
 from beam_jobs import places
 from components.artifacts import Evaluation
-from components.evaluation.blessing import GATE_SHA256, Inputs, bless, read_anomalies, write_evaluation
+from components.decisions import DecisionRecord, create_decision
+from components.evaluation.blessing import GATE_SHA256, Inputs, bless, conclude, read_anomalies, write_evaluation
 from components.evaluation.gate import Check, decision_of
 from components.staging import staged
 
@@ -52,6 +53,31 @@ def test_only_what_is_accepted_is_blessed(tmp_path, verdict, blessed, file):
     assert blessing.get_string_custom_property("release_digest") == "6" * 64
     assert blessing.get_string_custom_property("w2v2_pipeline") == "smoke-synthetic"
     assert [path.name for path in Path(tmp_path).iterdir()] == [file]
+
+
+@pytest.mark.parametrize(
+    ("words", "blessed"), [((), 1), (("reject",), 0), (("reject", "approve"), 1), (("approve", "reject"), 0)]
+)
+def test_what_a_person_rejected_last_is_not_blessed_when_it_is_judged_again(tmp_path, words, blessed):
+    made = {"evaluation": Evaluation(), "blessing": standard_artifacts.ModelBlessing()}
+    for name, artifact in made.items():
+        artifact.uri = str(tmp_path / name)
+    release = standard_artifacts.Model()
+    release.uri = str(tmp_path / "release")
+    decisions = str(tmp_path / "decisions")
+    for number, word in enumerate(words, start=1):
+        record = DecisionRecord(
+            decision=word, reason="I heard it.", who="jane@host", when="2026-11-28T00:00:00Z", run_id="run",
+            verdict="ACCEPT", gate_sha256="7" * 64, model_digest="5" * 64, release_digest="6" * 64,
+        )  # fmt: skip
+        create_decision(decisions, number, record)
+    outputs = {name: [artifact] for name, artifact in made.items()}
+    accepted = decision_of([Check("loss", "PASS", "It is low.")], ("loss",))
+    with staged() as stage:
+        inputs = Inputs.of({"model": [release], "examples": [release]}, stage)
+        conclude(stage, outputs, inputs, accepted, dict(METRICS), [], "", {}, {}, "smoke-synthetic", decisions)
+    assert made["evaluation"].get_string_custom_property("verdict") == "ACCEPT"
+    assert made["blessing"].get_int_custom_property("blessed") == blessed
 
 
 def test_what_is_wrong_with_a_baseline_names_its_address(bucket):

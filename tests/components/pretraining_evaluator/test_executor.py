@@ -30,7 +30,7 @@ SETTINGS = PretrainingEvaluationSettings(
 
 @pytest.fixture
 def examples(speech, tmp_path):
-    return write_examples(speech, tmp_path / "examples")
+    return write_examples(tmp_path / "examples", speech)
 
 
 @pytest.fixture
@@ -42,11 +42,11 @@ def anomalies(tmp_path):
 def judged(pretrained, speech, tmp_path_factory):
     """What the executor says of the candidate where nothing is off."""
     place = tmp_path_factory.mktemp("judged")
-    examples, anomalies = write_examples(speech, place / "examples"), write_anomalies(place / "anomalies")
+    examples, anomalies = write_examples(place / "examples", speech), write_anomalies(place / "anomalies")
     return evaluate(place, examples, anomalies, pretrained["candidate"])
 
 
-def write_examples(speech, root):
+def write_examples(root, speech):
     for split in ("train", "validation"):
         (root / f"Split-{split}").mkdir(parents=True)
     with tf.io.TFRecordWriter(str(root / "Split-validation" / "data_tfrecord-00000-of-00001")) as writer:
@@ -85,7 +85,7 @@ def evaluate(root, examples, anomalies, release, baseline=None, gate=None):
     }
     chosen = gate or PretrainingGateSettings(max_contrastive_loss=9.0, non_inferiority_margin=9.0)
     properties = {"evaluation_settings": to_json(SETTINGS), "gate_settings": to_json(chosen)}
-    properties["pipeline_name"] = "pretrain_smoke-synthetic"
+    properties |= {"pipeline_name": "pretrain_smoke-synthetic", "decisions": f"{root}/decisions"}
     Executor().Do(inputs, {"evaluation": [evaluation], "blessing": [blessing]}, properties)
     return evaluation, blessing
 

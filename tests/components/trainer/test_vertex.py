@@ -252,10 +252,10 @@ def test_a_job_that_is_gone_is_said(service):
         attempt()
 
 
-def test_google_is_asked_as_tfx_asks_it(service, monkeypatch):
+def test_without_another_address_google_is_asked(service, monkeypatch):
     monkeypatch.delenv(ENDPOINT_VARIABLE)
     transport = TrainingJobs("my-project", "europe-west4")._client.transport
-    assert (transport.kind, transport.host) == ("grpc", "europe-west4-aiplatform.googleapis.com:443")
+    assert (transport.kind, transport.host) == ("rest", "https://europe-west4-aiplatform.googleapis.com")
 
 
 def test_no_credentials_are_said(service, monkeypatch):

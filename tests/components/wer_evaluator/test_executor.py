@@ -117,6 +117,7 @@ def evaluate(root, examples, anomalies, release, baseline=None, gate=LENIENT, **
         "evaluation_settings": to_json(EvaluationSettings(**{**SMALL, **settings})),
         "gate_settings": to_json(gate),
         "pipeline_name": "smoke-synthetic",
+        "decisions": f"{root}/decisions",
         "code_fingerprint": "c0de",
     }
     context = BaseBeamExecutor.Context(["--direct_running_mode=in_memory"], tmp_dir=f"{root}/tmp", unique_id="1")

@@ -5,7 +5,7 @@ from google.auth import exceptions as auth_exceptions
 
 from model.errors import DataError, TryAgainError, UsageError
 from pipeline.vertex.service import VertexService
-from tests.fake_vertex import LOST
+from tests.fake_vertex import BILLING_LABEL, LOST
 
 PARENT = "projects/speech-team/locations/us-central1"
 LABELS = {"submission": "8c1d"}
@@ -32,9 +32,9 @@ def test_a_job_is_started_under_its_id_with_what_it_was_given(vertex, service):
     assert answer["state"] == "PIPELINE_STATE_PENDING"
     (stored,) = vertex.stored["pipelineJobs"].values()
     assert stored["displayName"] == "local"
-    assert stored["labels"] == LABELS
+    assert stored["labels"] == {**LABELS, BILLING_LABEL: "1"}
     assert stored["pipelineSpec"] == JOB["pipelineSpec"]
-    assert service.job("local-1")["labels"] == LABELS
+    assert service.job("local-1")["labels"] == stored["labels"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pipeline import decision
 from pipeline.cli import app
 from pipeline.vertex.cloud_runs import CloudRuns
 from pipeline.vertex.cloud_workspace import CloudWorkspace
-from tests.judged_on_vertex import ROOT, published, records
+from tests.judged_on_vertex import DECISIONS, ROOT, published, records
 
 FORMATS = ("saved_model", "onnx", "checkpoint")
 
@@ -254,6 +254,19 @@ def test_a_store_that_cannot_be_read_is_said_before_anything_is_decided(judged_r
     with pytest.raises(error, match="list artifacts"):
         say_there("reject", run)
     assert records(run) == ()
+
+
+def test_a_pusher_of_a_later_run_says_who_rejected_what_lost_its_blessing(judged_runs, say_there, tmp_path):
+    from components.publish_judged import blessing_of, publish_judged
+
+    run = judged_runs.add("ACCEPT")
+    say_there("reject", run, "It stammers.")
+    parameters = {"destination": f"{ROOT}/releases", "name": "wav2vec2-smoke", "hubs": "{}", "decisions": DECISIONS}
+    digests = {"release_digest": run.digest, "model_digest": "7" * 64}
+    blessing = blessing_of(False, "ACCEPT", digests, parameters["decisions"])
+    told = publish_judged("onnx", tmp_path, tmp_path, blessing, parameters)
+    assert told.copies == ()
+    assert told.reason.endswith(" rejected this release, so nothing was published: It stammers.")
 
 
 @pytest.mark.usefixtures("verified")
