@@ -19,7 +19,8 @@ class PretrainingEvaluator(base_beam_component.BaseBeamComponent):
       ...     baseline_model=resolver.outputs["model"], example_anomalies=validator.outputs["anomalies"],
       ...     evaluation_settings=PretrainingEvaluationSettings(),
       ...     gate_settings=PretrainingGateSettings(max_contrastive_loss=2.0, min_code_perplexity=100),
-      ...     pipeline_name="pretrain_local-synthetic", decisions="/tmp/decisions")
+      ...     pipeline_name="pretrain_local-synthetic",
+      ...     decisions="workspace/pipelines/pretrain_local-synthetic/decisions")
 
     Args:
       examples: From LibriSpeechExampleGen.

@@ -18,7 +18,7 @@ class WEREvaluator(base_beam_component.BaseBeamComponent):
       ...     examples=example_gen.outputs["examples"], model=exporter.outputs["release"],
       ...     baseline_model=resolver.outputs["model"], example_anomalies=validator.outputs["anomalies"],
       ...     evaluation_settings=EvaluationSettings(), gate_settings=GateSettings(max_wer=0.1),
-      ...     pipeline_name="local-synthetic", decisions="/tmp/decisions")
+      ...     pipeline_name="local-synthetic", decisions="workspace/pipelines/local-synthetic/decisions")
 
     Args:
       examples: From LibriSpeechExampleGen.

@@ -9,7 +9,7 @@ from beam_jobs import cloud_storage, places
 from components.staging import staged
 from model.errors import CheckpointError, DataError, DiskFullError, TryAgainError, UsageError
 
-RUN = "gs://speech/root/12/run-1"
+RUN = "gs://speech/w2v2/12/run-1"
 
 
 @pytest.fixture(autouse=True)
