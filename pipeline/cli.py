@@ -14,6 +14,7 @@ from pipeline.commands.decide import approve, reject
 from pipeline.commands.doctor import doctor
 from pipeline.commands.evaluate import evaluate
 from pipeline.commands.export import export
+from pipeline.commands.gc import gc
 from pipeline.commands.ingest import ingest
 from pipeline.commands.outcome import ending_in_code
 from pipeline.commands.push import push
@@ -26,7 +27,7 @@ from pipeline.commands.transcribe import transcribe
 from pipeline.commands.vertex import vertex
 
 # In the order of the help.
-_COMMANDS = (run, runs, review, approve, reject, transcribe, evaluate, score, ingest, convert, export, push, doctor)
+_COMMANDS = (run, runs, review, approve, reject, transcribe, evaluate, score, ingest, convert, export, push, gc, doctor)
 
 app = typer.Typer(
     name="w2v2",

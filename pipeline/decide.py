@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from components.decisions import DecisionRecord
+from model.errors import UsageError
 from model.export.release import FORMATS
 from model.settings import from_mapping
 from pipeline.blessings import publish_blessing
@@ -96,8 +97,14 @@ class LocalDecider(Decider):
         return read_runs(self._workspace)
 
     def require_publishable(self, entry: RunEntry) -> None:
-        """The configuration must be one of this version."""
+        """The configuration must be one of this version, and the release must be there."""
         _config(entry)
+        directory = self.release_directory(entry)
+        if any(artifact.uri == directory for node in entry.nodes for artifact in node.freed):
+            raise UsageError(
+                f"An approval publishes the release that was judged, and w2v2 gc has freed that of run {entry.run_id};"
+                " run again, and approve that run."
+            )
 
     def release_directory(self, entry: RunEntry) -> str:
         """Returns the directory that the blessing names."""

@@ -379,6 +379,11 @@ def show_runs(console: Console, entries: Iterable[RunEntry]) -> None:
         )
         problems += [entry.problem] if entry.problem else []
     console.print(table)
+    freed = [entry.run_id for entry in entries if entry.freed]
+    if freed:
+        named = f"{freed[0]}" if len(freed) == 1 else f"{len(freed)} of these, the newest {freed[0]}"
+        told = f"w2v2 gc has freed artifacts of {named}; w2v2 review RUN says which."
+        console.print(Text(told, style="dim"), soft_wrap=True)
     for problem in problems:
         show_error(console, problem)
 
@@ -410,6 +415,9 @@ def show_review(console: Console, entry: RunEntry) -> None:
     if entry.record.message:
         console.print()
         show_error(console, entry.record.message)
+    if entry.freed:
+        console.print()
+        console.print(Text(entry.freed, style="dim"), soft_wrap=True)
     show_gates(console, entry)
 
 

@@ -29,6 +29,7 @@ from model.fresh_process import end_with_parent
 from model.progress import emit
 from model.settings import digest, from_mapping
 from model.storage import disk_full_is_said, replacing
+from pipeline.collection.free import end_collection
 from pipeline.config import PipelineConfig
 from pipeline.failure import explain
 from pipeline.partial_run import (
@@ -89,6 +90,7 @@ def run(workspace: Workspace, directory: RunDirectory) -> None:
     """
     record = directory.read()
     config = from_mapping(PipelineConfig, record.config)
+    end_collection(workspace)
     past = past_runs(workspace, record)
     approved = _approved(past, record.request.approved_run_id)
     sources = find_sources(config, workspace) if approved is None else _sources_of(approved, config)

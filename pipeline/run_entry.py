@@ -13,10 +13,15 @@ from pipeline.evaluations import Evaluated, read_evaluation
 from pipeline.judged import Judged, StoredArtifact, find_judged
 from pipeline.nodes import FORMAT_BY_PUSHER
 from pipeline.record import RunRecord
+from pipeline.sizes import format_size
 
 NodeState = Literal["COMPLETE", "CACHED", "FAILED", "RUNNING", "INTERRUPTED", "NOT_RUN"]
 FINISHED_STATES = frozenset({"COMPLETE", "CACHED"})
 UNREADABLE = "UNREADABLE"
+
+# Of an artifact whose files `w2v2 gc` has removed: when, in UTC, and how many bytes they were.
+FREED_AT_PROPERTY = "freed_at"
+FREED_BYTES_PROPERTY = "freed_bytes"
 
 _PUSHED_MODEL_TYPE = "PushedModel"
 
@@ -36,6 +41,11 @@ class NodeEntry:
     state: NodeState
     seconds: float | None = None
     outputs: tuple[StoredArtifact, ...] = ()
+
+    @property
+    def freed(self) -> tuple[StoredArtifact, ...]:
+        """Those of its outputs whose files `w2v2 gc` has removed."""
+        return tuple(artifact for artifact in self.outputs if FREED_AT_PROPERTY in artifact.properties)
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain values; `artifacts` are lists of places by output."""
@@ -111,6 +121,20 @@ class RunEntry:
         return last_of(self.decisions)
 
     @property
+    def freed(self) -> str:
+        """What `w2v2 gc` has freed of it, in a sentence; empty where nothing was."""
+        nodes = [node for node in self.nodes if node.freed]
+        if not nodes:
+            return ""
+        found = {artifact.uri: artifact.properties for node in nodes for artifact in node.freed}
+        size_bytes = sum(int(properties[FREED_BYTES_PROPERTY]) for properties in found.values())
+        last = max(str(properties[FREED_AT_PROPERTY]) for properties in found.values())
+        return (
+            f"w2v2 gc freed {format_size(size_bytes)} of this run, the last at {last}: the outputs of"
+            f" {', '.join(node.id for node in nodes)}. What was measured, and its report, stay."
+        )
+
+    @property
     def report_link(self) -> str | None:
         """The address at which a browser shows a report that lies in Cloud Storage; None for one on this machine."""
         return places.browsable(self.report) if self.report and places.is_remote(self.report) else None
@@ -132,6 +156,7 @@ class RunEntry:
             "pipeline": self.pipeline,
             "state": self.state,
             "message": self.problem or self.record.message,
+            "freed": self.freed,
             "started": self.record.started,
             "seconds": self.record.seconds,
             "peak_memory_bytes": self.record.peak_memory_bytes,

@@ -86,7 +86,9 @@ def past_runs(workspace: Workspace, record: RunRecord) -> list[PastRun]:
             run_id=past.run_id,
             complete=past.state == "COMPLETE",
             finished=frozenset(
-                node.id for node in executions.get(past.run_id, {}).values() if node.state in FINISHED_STATES
+                node.id
+                for node in executions.get(past.run_id, {}).values()
+                if node.state in FINISHED_STATES and not node.freed
             ),
             digests=past.digests,
             to_node=past.request.to_node,

@@ -250,7 +250,8 @@ class Workspace:
 
     def _refusal(self) -> str:
         holder = self._read_holder()
-        who = f"run {holder.run_id} (process {holder.pid}, since {holder.started})" if holder.pid else "another run"
+        name = f"run {holder.run_id}" if _RUN_ID.fullmatch(holder.run_id) else holder.run_id
+        who = f"{name} (process {holder.pid}, since {holder.started})" if holder.pid else "another run"
         return (
             f"Only one run at a time may use the workspace {self.root}, and {who} does; wait until it has ended, or"
             " name another workspace with --workspace."

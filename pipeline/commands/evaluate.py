@@ -92,6 +92,7 @@ def evaluate(
         from beam_jobs.evaluation.evaluate import evaluate as make_evaluation
         from beam_jobs.evaluation.tables import TableSettings
         from model.beam_search import BeamSearchSettings
+        from pipeline.collection.plan import held
         from pipeline.sources import absolute_corpus, make_synthetic_corpus
 
         search = None if language_model is None else BeamSearchSettings(str(language_model))
@@ -108,7 +109,7 @@ def evaluate(
             beam_flags=beam_flags or (),
         )
         place.staging_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="evaluate-", dir=place.staging_dir) as scratch:
+        with tempfile.TemporaryDirectory(prefix="evaluate-", dir=place.staging_dir) as scratch, held(scratch):
             if staging is None:
                 evaluated = make_evaluation(request, place.corpora_dir, scratch)
             else:

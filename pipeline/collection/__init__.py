@@ -1,0 +1,1 @@
+"""What `w2v2 gc` may free in a workspace, and how it does so."""
