@@ -24,6 +24,8 @@ WORD_DELIMITER_TOKEN = "|"
 # checkpoints.
 LIBRISPEECH_TOKENS = (PAD_TOKEN, "<s>", "</s>", UNKNOWN_TOKEN, WORD_DELIMITER_TOKEN, *"ETAOINHSRDLUMWCFGYPBVK'XJQZ")
 
+# What `normalise_english` leaves.
+ENGLISH_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ' "
 _NOT_ENGLISH_LETTERS = re.compile(r"[^A-Z' ]+")
 _SPACES = re.compile(r"\s+")
 
@@ -104,7 +106,8 @@ class Vocabulary:
             shown = " ".join(WORD_DELIMITER_TOKEN if letter == " " else letter for letter in missing)
             raise CheckpointError(
                 f"The vocabulary of {where} must spell the transcripts, and these letters are no tokens of it: {shown};"
-                " choose a checkpoint for this alphabet (letters are in capitals)."
+                " choose a checkpoint for this alphabet (letters are as ingest leaves them, in English capitals), or set"
+                " checkpoint.new_head, which puts a new head for these letters on its backbone."
             )
 
     def encode(self, text: str) -> list[int]:

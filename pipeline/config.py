@@ -114,6 +114,10 @@ class PipelineConfig:
             self.ingest.needs_transcripts or self.train.task == "pretraining",
             "ingest.transcripts must be 'required' with train.task 'ctc', which learns them, not 'none'.",
         )
+        require(
+            not self.checkpoint.new_head or self.train.task == "ctc",
+            "checkpoint.new_head must be left out with train.task 'pretraining', which has no CTC head.",
+        )
         for name, classes in _SETTINGS_BY_TASK.items():
             wanted, given = classes[self.train.task], type(getattr(self, name))
             require(
@@ -133,7 +137,8 @@ class PipelineConfig:
     def with_sources(self, corpus: str | None, checkpoint: str | None, language: str | None = None) -> PipelineConfig:
         """Returns the configuration with another corpus or checkpoint, where one is given.
 
-        Another checkpoint keeps nothing of the first: neither its language nor its reference activations.
+        Another checkpoint keeps nothing of the first: neither its language nor its reference activations. Whether it gets
+        a new head is up to the transcripts, and stays.
         """
         config = self
         if corpus is not None:
@@ -142,7 +147,12 @@ class PipelineConfig:
             architecture = config.checkpoint.architecture if checkpoint == RANDOM else None
             config = dataclasses.replace(
                 config,
-                checkpoint=CheckpointSettings(checkpoint, architecture=architecture, seed=config.checkpoint.seed),
+                checkpoint=CheckpointSettings(
+                    checkpoint,
+                    architecture=architecture,
+                    seed=config.checkpoint.seed,
+                    new_head=config.checkpoint.new_head,
+                ),
             )
         if language is not None:
             config = dataclasses.replace(config, checkpoint=dataclasses.replace(config.checkpoint, language=language))

@@ -175,7 +175,6 @@ def find_start(config: PipelineConfig) -> Start:
       UsageError: it does not exist.
       TryAgainError: the Hub does not answer.
     """
-    from beam_jobs.librispeech.references import LETTERS, VOCABULARIES
     from model.architectures import find_architecture
     from model.checkpoint.convert import match
     from model.checkpoint.source import read_checkpoint
@@ -183,7 +182,7 @@ def find_start(config: PipelineConfig) -> Start:
     from model.pretrained import TINY as TINY_CHECKPOINT
 
     settings, task = config.checkpoint, config.train.task
-    vocabulary = VOCABULARIES[config.ingest.transcript_normaliser]() if task == "ctc" else None
+    vocabulary = config.ingest.vocabulary if task == "ctc" else None
     if settings.architecture is not None:
         architecture = find_architecture(settings.architecture)
         return Start(RANDOM, digest(architecture), vocabulary)
@@ -192,10 +191,9 @@ def find_start(config: PipelineConfig) -> Start:
     source = TINY_CHECKPOINT if settings.source == TINY else settings.source
     checkpoint = read_checkpoint(source, settings.language)
     match(checkpoint)
-    target = target_of(checkpoint, task, vocabulary)
+    target = target_of(checkpoint, task, vocabulary, settings.new_head)
     if target.vocabulary is not None:
-        letters = LETTERS[config.ingest.transcript_normaliser]
-        target.vocabulary.require_letters(letters, checkpoint.files.name)
+        target.vocabulary.require_letters(config.ingest.letters, checkpoint.files.name)
     files = [*checkpoint.files.description, *checkpoint.weights]
     if settings.activations is not None:
         files.append(Path(settings.activations))
@@ -243,7 +241,7 @@ def _require_corpus_kind(source: str) -> None:
     path = Path(source).expanduser()
     known = (
         "'synthetic', subsets of LibriSpeech such as train-clean-100,test-clean, a directory in its layout, an archive"
-        " of it, or a manifest of own recordings (.tsv or .jsonl)"
+        " of it, or a manifest of own recordings (.tsv, .csv or .jsonl)"
     )
     if places.is_remote(source):
         # Whether it exists is seen when it is read.

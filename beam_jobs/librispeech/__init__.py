@@ -8,6 +8,7 @@ __all__ = ["CODE_OF_RECORDS", "CorpusSummary", "IngestSettings", "inspect_corpus
 # What decides what a record holds: a job does not go on with shards that other code has written.
 CODE_OF_RECORDS = (
     "beam_jobs.librispeech",
+    "model.alphabet",
     "model.audio",
     "model.containers",
     "model.examples",

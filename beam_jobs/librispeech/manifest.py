@@ -1,6 +1,6 @@
 r"""A person's own recordings, named by a manifest: which files, what is said in them, who speaks, for which split.
 
-A manifest is a TSV with a header, or JSON lines, in UTF-8:
+A manifest is a TSV or a CSV with a header, or JSON lines, in UTF-8:
 
     audio<TAB>text<TAB>speaker<TAB>split
     clips/one.wav<TAB>good morning<TAB>anna<TAB>train
@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterable, Sequence
 from beam_jobs import places
 from beam_jobs.librispeech import manifest_fields as fields
 from beam_jobs.librispeech.manifest_fields import LineError
-from beam_jobs.librispeech.manifest_lines import columns_of, fields_of, without_mark
+from beam_jobs.librispeech.manifest_records import read_records
 from beam_jobs.librispeech.manifest_splits import assign_splits
 from model.errors import DataError
 from model.settings import require
@@ -143,35 +143,24 @@ def parse_manifest(
       An entry or a fault for every line but the header and blank ones, in their order.
 
     Raises:
-      DataError: the file as a whole is no manifest: it is empty, has no header, is no UTF-8 text, is separated by
-        commas; or only some of its lines have a split.
+      DataError: the file as a whole is no manifest: it is empty, has no header, is no UTF-8 text, or a quote in a CSV
+        swallows lines; or only some of its lines have a split.
     """
     chosen = settings or ManifestSettings()
     outcomes: list[ManifestEntry | ManifestFault] = []
-    columns: list[str] | None = None
-    begun = False
     seen_ids: dict[str, int] = {}
     seen_audio: dict[str, int] = {}
-    for number, line in enumerate(lines, start=1):
-        body = without_mark(line, where) if number == 1 else line
-        if not body.strip():
+    for number, found, fault in read_records(lines, where, chosen.max_line_characters, normalise is not None):
+        if fault:
+            outcomes.append(_fault(number, found, fault))
             continue
-        if not begun:
-            begun = True
-            columns = columns_of(body, where, chosen.max_line_characters, needs_text=normalise is not None)
-            if columns is not None:
-                continue
-        found: dict[str, str] = {}
         try:
-            found.update(fields_of(body, columns, chosen.max_line_characters))
             entry = _entry(number, found, chosen, normalise)
             _require_new("audio", posixpath.normpath(location(where, entry.audio)), entry.audio, number, seen_audio)
             _require_new("id", entry.utterance_id, entry.utterance_id, number, seen_ids)
             outcomes.append(entry)
         except LineError as error:
             outcomes.append(_fault(number, found, f"In line {number}, {error}."))
-    if not begun:
-        raise DataError(f"A manifest must hold a header and lines, or JSON lines; {where} is empty.")
     test_fraction = 0.0 if normalise is None else chosen.test_fraction
     return _with_splits(outcomes, where, chosen.validation_fraction, test_fraction)
 

@@ -6,8 +6,9 @@ import functools
 import hashlib
 import posixpath
 import re
-import unicodedata
 from collections.abc import Callable
+
+from model.alphabet import Alphabet, is_spoken
 
 # Where nobody says who speaks, a recording is a speaker of its own, called so and by its id.
 OWN_SPEAKER = "recording:"
@@ -23,8 +24,6 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _UNSAFE_IN_IDS = re.compile(r"[^A-Za-z0-9._-]+")
 _MAX_NAME_CHARACTERS = 200
 _DERIVED_STEM_CHARACTERS = 100
-# Signs that are spoken; letters, digits and currencies are known by their Unicode category.
-_SPOKEN_SIGNS = "%&@+="
 
 
 class LineError(ValueError):
@@ -123,23 +122,24 @@ def transcript(text: str, normalise: Callable[[str], str], max_characters: int, 
     normal = normalise(text)
     if not normal:
         raise LineError("the transcript holds no word")
-    if not keep_lossy and (lost := sorted(c for c in set(text) if _is_lost(c, normalise))):
+    if not keep_lossy and (lost := _lost(text, normalise)):
+        added = ", or add it to ingest.alphabet" if isinstance(normalise, Alphabet) else ""
         raise LineError(
             f"the transcript holds {shown(' '.join(lost))}, which is spoken and would be lost; write it as words, in"
-            " the letters of the alphabet"
+            f" the letters of the alphabet{added}"
         )
     return normal
+
+
+def _lost(text: str, normalise: Callable[[str], str]) -> list[str]:
+    if isinstance(normalise, Alphabet):
+        return normalise.lost(text)
+    return sorted(character for character in set(text) if _is_lost(character, normalise))
 
 
 @functools.lru_cache(maxsize=10_000)
 def _is_lost(character: str, normalise: Callable[[str], str]) -> bool:
     return is_spoken(character) and not normalise(character)
-
-
-def is_spoken(character: str) -> bool:
-    """Tells whether a character is heard: a letter, a digit, a currency, or such a sign as %."""
-    category = unicodedata.category(character)
-    return category[0] in "LN" or category == "Sc" or character in _SPOKEN_SIGNS
 
 
 def shown(value: str) -> str:

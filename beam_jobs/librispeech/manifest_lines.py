@@ -1,16 +1,18 @@
-"""The lines of a manifest: TSV or JSON, from bytes to fields."""
+"""The lines of a manifest: a table or JSON lines, from bytes to fields."""
 
 from __future__ import annotations
 
 import codecs
+import csv
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from beam_jobs.librispeech.manifest_fields import LineError, shown
 from model.errors import DataError
 
+TAB = "\t"
 # How deep Python itself reads depends on where it is called: a line would be good here, and broken in a worker.
 _MAX_JSON_DEPTH = 100
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -45,8 +47,20 @@ def without_mark(line: bytes, where: str) -> bytes:
     return line.removeprefix(codecs.BOM_UTF8)
 
 
-def columns_of(line: bytes, where: str, max_characters: int, needs_text: bool = True) -> list[str] | None:
-    """Returns the field of each column that the first line names, `""` where it is none of ours; None: it is JSON.
+class Header(NamedTuple):
+    """The first line of a table.
+
+    Attributes:
+      columns: The field of each column, `""` where it is none of ours.
+      separator: What parts the columns: a tab, or a comma or a semicolon in a CSV.
+    """
+
+    columns: tuple[str, ...]
+    separator: str
+
+
+def header_of(line: bytes, where: str, max_characters: int, needs_text: bool = True) -> Header | None:
+    """Returns what the first line names; None: it is JSON.
 
     Args:
       line: With its end.
@@ -65,29 +79,55 @@ def columns_of(line: bytes, where: str, max_characters: int, needs_text: bool = 
     if start.startswith(b"{"):
         return None
     try:
-        return _columns_of_header(_text(line, max_characters), ("audio", "text") if needs_text else ("audio",))
+        return _header(_text(line, max_characters), ("audio", "text") if needs_text else ("audio",))
     except LineError as error:
         raise DataError(f"{where} must be a manifest, and its first line is none: it {error}.") from error
 
 
-def fields_of(line: bytes, columns: list[str] | None, max_characters: int) -> dict[str, str]:
-    """Returns the known fields of a line, by their names.
+def fields_of(line: bytes, header: Header | None, max_characters: int) -> dict[str, str]:
+    """Returns the known fields of a line of JSON or of a table with tabs, by their names.
 
     Args:
       line: With its end.
-      columns: As `columns_of` gives them.
+      header: As `header_of` gives it.
       max_characters: A longer line is refused.
 
     Raises:
       LineError: it is broken.
     """
     text = _text(line, max_characters)
-    if columns is None:
+    if header is None:
         return _fields_of_json(text)
-    cells = text.split("\t")
-    if len(cells) != len(columns):
-        raise LineError(f"there must be {len(columns)} columns, as in the header, and there are {len(cells)}")
-    return {column: _unquoted(cell) for column, cell in zip(columns, cells, strict=True) if column}
+    return _fields(list(map(_unquoted, text.split(TAB))), header)
+
+
+def fields_of_cells(cells: list[str], header: Header, max_characters: int) -> dict[str, str]:
+    """Returns the known fields of a record of a CSV, by their names.
+
+    Args:
+      cells: What the CSV has in its columns; bytes that are no UTF-8 as half characters.
+      header: As `header_of` gives it.
+      max_characters: A longer record is refused.
+
+    Raises:
+      LineError: it is broken.
+    """
+    size = sum(map(len, cells))
+    if size > max_characters:
+        raise LineError(f"there must be {max_characters} characters at most, and there are {size}")
+    for cell in cells:
+        if bad := next((c for c in cell if "\udc80" <= c <= "\udcff"), ""):
+            raise LineError(
+                f"the text must be UTF-8, and has the byte 0x{ord(bad) - 0xDC00:02x} (as Latin-1 may have); save it as"
+                " UTF-8"
+            )
+    return _fields([cell.strip() for cell in cells], header)
+
+
+def _fields(cells: list[str], header: Header) -> dict[str, str]:
+    if len(cells) != len(header.columns):
+        raise LineError(f"there must be {len(header.columns)} columns, as in the header, and there are {len(cells)}")
+    return {column: cell for column, cell in zip(header.columns, cells, strict=True) if column}
 
 
 def _fields_of_json(text: str) -> dict[str, str]:
@@ -135,28 +175,39 @@ def _depth(text: str) -> int:
     return deepest
 
 
-def _columns_of_header(header: str, needed: tuple[str, ...]) -> list[str]:
-    """Returns the field of each column, `""` where it is none of ours.
+def _header(line: str, needed: tuple[str, ...]) -> Header:
+    """Returns the columns of a header, parted by the sign that gives the most columns that are known.
 
     Raises:
       LineError: the header is none; the text ends the sentence «Its first line …».
     """
-    cells = [_unquoted(cell).lower() for cell in header.split("\t")]
-    columns = [_FIELDS.get(cell, "") for cell in cells]
+    best, names = Header((), TAB), [""]
+    for separator in (TAB, ",", ";"):
+        cells = [cell.lower() for cell in _cells_of_header(line, separator)]
+        columns = tuple(_FIELDS.get(cell, "") for cell in cells)
+        if sum(map(bool, columns)) > sum(map(bool, best.columns)):
+            best, names = Header(columns, separator), cells
+    columns = best.columns
     for field in sorted(set(columns) - {""}):
         if columns.count(field) > 1:
-            names = " and ".join(cell for cell, column in zip(cells, columns, strict=True) if column == field)
-            raise LineError(f"names {field} more than once ({names}); keep one of these columns")
-    if set(needed) <= set(columns):
-        return columns
-    for separator, name in ((",", "commas"), (";", "semicolons")):
-        if "\t" not in header and separator in header:
-            raise LineError(f"is separated by {name} and not by tabs; save it as tab-separated text, or as JSON lines")
+            twice = " and ".join(name for name, column in zip(names, columns, strict=True) if column == field)
+            raise LineError(f"names {field} more than once ({twice}); keep one of these columns")
     missing = " and ".join(field for field in needed if field not in columns)
-    raise LineError(
-        f"must name the columns, {' and '.join(needed)} at least, and names no {missing}: {shown(header)}; add the"
-        " header, or rename its columns"
-    )
+    if missing:
+        raise LineError(
+            f"must name the columns, {' and '.join(needed)} at least, and names no {missing}: {shown(line)}; add the"
+            " header, or rename its columns"
+        )
+    return best
+
+
+def _cells_of_header(line: str, separator: str) -> list[str]:
+    if separator == TAB:
+        return list(map(_unquoted, line.split(TAB)))
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=separator, strict=True), [])]
+    except csv.Error:
+        return []
 
 
 def _unquoted(cell: str) -> str:

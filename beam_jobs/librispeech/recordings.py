@@ -19,7 +19,7 @@ from beam_jobs.librispeech.manifest import (
     require_usable,
     speakers_known,
 )
-from beam_jobs.librispeech.references import NORMALISERS, Reference, Reject
+from beam_jobs.librispeech.references import Reference, Reject
 from beam_jobs.librispeech.settings import IngestSettings
 from model.errors import DataError
 
@@ -110,5 +110,5 @@ def _parse(manifest: str, settings: IngestSettings) -> tuple[bytes, list[Manifes
     except OSError as error:
         reason = error.strerror or error
         raise DataError(f"A manifest must be a file that can be read; {manifest}: {reason}.") from error
-    normalise = NORMALISERS[settings.transcript_normaliser] if settings.needs_transcripts else None
+    normalise = settings.normalise if settings.needs_transcripts else None
     return content, parse_manifest(io.BytesIO(content), manifest, settings.manifest, normalise)

@@ -10,13 +10,7 @@ from beam_jobs import places
 from beam_jobs.librispeech.corpus import SOUND_SUFFIX, TRANSCRIPTS_SUFFIX, Chapter
 from beam_jobs.librispeech.manifest_fields import LineError, shown
 from beam_jobs.librispeech.manifest_fields import transcript as normal_transcript
-from model.text import Vocabulary, librispeech_vocabulary, normalise_english
 
-# What the normal forms are made of, so that a vocabulary can be checked before anything is trained.
-LETTERS = {"english": "ABCDEFGHIJKLMNOPQRSTUVWXYZ' "}
-NORMALISERS: dict[str, Callable[[str], str]] = {"english": normalise_english}
-# The tokens of a CTC head that is made anew.
-VOCABULARIES: dict[str, Callable[[], Vocabulary]] = {"english": librispeech_vocabulary}
 # The longest line of LibriSpeech has fewer than 600 characters; one beyond this is no transcript.
 _MAX_TRANSCRIPT_CHARACTERS = 5_000
 _MAX_ID_CHARACTERS = 200
@@ -86,13 +80,15 @@ def read_sounds(root: str, chapter: Chapter) -> list[Reference | Reject]:
     return outcomes
 
 
-def read_references(root: str, chapter: Chapter, normaliser: str, keep_lossy: bool = False) -> list[Reference | Reject]:
+def read_references(
+    root: str, chapter: Chapter, normalise: Callable[[str], str], keep_lossy: bool = False
+) -> list[Reference | Reject]:
     """Returns a reference or a reject for every file of sound and every line of a transcript of a chapter.
 
     Args:
       root: Of the corpus.
       chapter: One of it.
-      normaliser: A name in `NORMALISERS`.
+      normalise: Brings a transcript to its normal form.
       keep_lossy: Whether to take transcripts with digits, accents and signs that their normal form has no letters for.
     """
     files = places.list_names(places.join(root, chapter.directory))
@@ -102,7 +98,6 @@ def read_references(root: str, chapter: Chapter, normaliser: str, keep_lossy: bo
     told = {name for name, _ in rejects}
     sounds = {name.removesuffix(SOUND_SUFFIX) for name in files if name.endswith(SOUND_SUFFIX)}
     transcripts_path = f"{chapter.directory}/{_transcripts_name(chapter)}"
-    normalise = NORMALISERS[normaliser]
     for name in sorted(transcripts.keys() | sounds):
         audio = f"{chapter.directory}/{name}{SOUND_SUFFIX}"
         if name not in sounds:

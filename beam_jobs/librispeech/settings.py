@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from beam_jobs.librispeech.manifest import ManifestSettings
 from beam_jobs.librispeech.manifest_fields import SPLIT_NAME
+from model.alphabet import Alphabet
 from model.settings import require
+from model.text import ENGLISH_LETTERS, Vocabulary, librispeech_vocabulary, normalise_english
 
 # Their numbers have five digits.
 _MAX_SHARDS = 99_999
@@ -32,7 +34,10 @@ class IngestSettings:
       validation_speaker_fraction: Share of the training speakers that validate where there is no dev subset.
       transcripts: `required`, or `none`: every file of sound is then a record without words, as pre-training takes it;
         transcripts that are there are not looked at, and nobody is put aside to be tested on.
-      transcript_normaliser: How transcripts are brought to their normal form.
+      transcript_normaliser: How transcripts are brought to their normal form: `english`, capitals and the apostrophe, as
+        LibriSpeech has them; or `unicode`, the letters of `alphabet`.
+      alphabet: The letters that transcripts may have, and how a text is brought to them; only with `unicode`. What is
+        spoken and is none of them makes a transcript a reject.
       subsets: Which subsets are read, where the corpus has more; none for all.
       splits: The TFX split of each subset, by its name; subsets that it does not name are left out. Without it, the
         beginning of a subset's name says where it belongs.
@@ -46,7 +51,8 @@ class IngestSettings:
     num_shards_per_split: int | None = None
     validation_speaker_fraction: float = 0.1
     transcripts: Literal["required", "none"] = "required"
-    transcript_normaliser: Literal["english"] = "english"
+    transcript_normaliser: Literal["english", "unicode"] = "english"
+    alphabet: Alphabet | None = None
     subsets: tuple[str, ...] = ()
     splits: Mapping[str, str] = dataclasses.field(default_factory=dict)
     manifest: ManifestSettings = dataclasses.field(default_factory=ManifestSettings)
@@ -76,6 +82,15 @@ class IngestSettings:
             self.transcripts in ("required", "none"),
             f"ingest.transcripts must be 'required' or 'none', not {self.transcripts!r}.",
         )
+        require(
+            self.transcript_normaliser in ("english", "unicode"),
+            f"ingest.transcript_normaliser must be 'english' or 'unicode', not {self.transcript_normaliser!r}.",
+        )
+        require(
+            (self.transcript_normaliser == "unicode") == (self.alphabet is not None),
+            "ingest.alphabet must be Alphabet(letters=…) with ingest.transcript_normaliser 'unicode', and be left out with"
+            f" 'english'; it is {'left out' if self.alphabet is None else 'given'} with {self.transcript_normaliser!r}.",
+        )
         for subset, split in self.splits.items():
             require(
                 SPLIT_NAME.fullmatch(split) is not None,
@@ -87,6 +102,21 @@ class IngestSettings:
     def needs_transcripts(self) -> bool:
         """Whether an utterance without words is a reject."""
         return self.transcripts == "required"
+
+    @property
+    def normalise(self) -> Callable[[str], str]:
+        """Brings a transcript to its normal form."""
+        return normalise_english if self.alphabet is None else self.alphabet
+
+    @property
+    def letters(self) -> str:
+        """What the normal form is made of, so that a vocabulary can be checked before anything is trained."""
+        return ENGLISH_LETTERS if self.alphabet is None else self.alphabet.spelt
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The tokens of a CTC head that is made anew."""
+        return librispeech_vocabulary() if self.alphabet is None else self.alphabet.vocabulary()
 
     def num_shards(self, utterances: int) -> int:
         """Returns the number of files of a split with so many utterances."""

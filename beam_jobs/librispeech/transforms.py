@@ -84,7 +84,7 @@ class _ReadPart(beam.DoFn):
             outcomes = read_sounds(self._root, part)
         else:
             keep_lossy = self._settings.manifest.keep_lossy_transcripts
-            outcomes = read_references(self._root, part, self._settings.transcript_normaliser, keep_lossy)
+            outcomes = read_references(self._root, part, self._settings.normalise, keep_lossy)
         references: collections.Counter[_ShardKey] = collections.Counter()
         rejects: list[Reject] = []
         for outcome in outcomes:

@@ -28,6 +28,7 @@ class CheckpointConverterSpec(ComponentSpec):
         "head": ExecutionParameter(type=str),
         "vocabulary": ExecutionParameter(type=str),
         "seed": ExecutionParameter(type=int),
+        "new_head": ExecutionParameter(type=int),
         "checkpoint_fingerprint": ExecutionParameter(type=str),
         "code_fingerprint": ExecutionParameter(type=str),
     }
@@ -49,7 +50,7 @@ class CheckpointConverter(base_component.BaseComponent):
         that is `random`; or `tiny`, for the checkpoint that comes with the code that converts it.
       checkpoint_fingerprint: A hash of its content and of the files that the settings name, so that what has changed is
         not served from the cache.
-      settings: Language, reference activations, and architecture and seed of random weights.
+      settings: Language, reference activations, architecture and seed of random weights, and whether the head is new.
       task: What the model will be trained for; a head that does not serve it gives way to a new one.
       vocabulary: Id by token, of a new CTC head; empty in pre-training.
     """
@@ -75,6 +76,8 @@ class CheckpointConverter(base_component.BaseComponent):
                 head=task,
                 vocabulary=json.dumps(dict(vocabulary), ensure_ascii=False),
                 seed=settings.seed,
+                # The type of a property is text or a number.
+                new_head=int(settings.new_head),
                 checkpoint_fingerprint=checkpoint_fingerprint,
                 code_fingerprint=code_fingerprint("components.checkpoint_converter", *STAGING_CODE, "model"),
                 model=types.Channel(type=standard_artifacts.Model),

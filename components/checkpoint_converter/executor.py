@@ -39,6 +39,7 @@ class Executor(base_executor.BaseExecutor):
             - head: what the model must have on its backbone: `ctc` or `pretraining`.
             - vocabulary: JSON of id by token, of a new CTC head; `{}` in pre-training.
             - seed: of random weights, and of a new head.
+            - new_head: 1 where a CTC head that is there gives way to a new one, else 0.
             - language: the language of an MMS model; empty for that of the checkpoint itself.
             - activations: the file of reference activations; empty for none.
             - checkpoint_fingerprint, code_fingerprint: part of the cache key only.
@@ -74,6 +75,7 @@ class Executor(base_executor.BaseExecutor):
                     head=head,
                     vocabulary=vocabulary,
                     seed=seed,
+                    new_head=bool(exec_properties["new_head"]),
                 )
             model_digest = read_manifest(directory)["model_digest"]
         properties = {

@@ -24,7 +24,9 @@ class CheckpointSettings:
         `model.checkpoint.parity` describes; None for none.
       architecture: That of random weights: `tiny`, `base`, `large`, or the `config.json` of a model; None for any other
         source, which brings its own.
-      seed: Of random weights, and of a new head where the checkpoint has none that serves.
+      seed: Of random weights, and of a new head.
+      new_head: Whether a CTC head that the checkpoint has gives way to a new one, which spells the letters of the
+        transcripts: for another language, or another way to write. Where it has none, it gets a new one anyway.
     """
 
     source: str = "tiny"
@@ -32,6 +34,7 @@ class CheckpointSettings:
     activations: str | None = None
     architecture: str | None = None
     seed: int = 20
+    new_head: bool = False
 
     def __post_init__(self) -> None:
         require(

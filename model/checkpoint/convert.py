@@ -30,6 +30,7 @@ def convert_checkpoint(
     head: Head | None = None,
     vocabulary: Vocabulary | None = None,
     seed: int = 0,
+    new_head: bool = False,
 ) -> dict[str, Any]:
     """Converts a published checkpoint to a model directory.
 
@@ -42,6 +43,7 @@ def convert_checkpoint(
       head: What the model must have on its backbone, as `target_of` says; None for what the checkpoint has.
       vocabulary: The tokens of a new CTC head.
       seed: Of the values of a new head.
+      new_head: Whether a CTC head that is there gives way to a new one.
 
     Returns:
       The conversion report: the source with its sha256, and the table as it was applied; also written beside the
@@ -63,7 +65,7 @@ def convert_checkpoint(
     require_replaceable(output_dir, MANIFEST_FILE)
     checkpoint = read_checkpoint(source, language)
     require_replaceable(output_dir, MANIFEST_FILE, checkpoint.files.directory)
-    target = target_of(checkpoint, head, vocabulary)
+    target = target_of(checkpoint, head, vocabulary, new_head)
     applied, new = match(checkpoint), []
     if target.has_new_head:
         applied = {variable: found for variable, found in applied.items() if table.is_of_backbone(variable)}

@@ -27,7 +27,9 @@ class Target:
     has_new_head: bool
 
 
-def target_of(checkpoint: PublishedCheckpoint, head: Head | None, vocabulary: Vocabulary | None = None) -> Target:
+def target_of(
+    checkpoint: PublishedCheckpoint, head: Head | None, vocabulary: Vocabulary | None = None, new_head: bool = False
+) -> Target:
     """Says what a checkpoint becomes where a head is asked for.
 
     Args:
@@ -36,11 +38,12 @@ def target_of(checkpoint: PublishedCheckpoint, head: Head | None, vocabulary: Vo
         of pre-training, if any. `pretraining`: heads of pre-training are kept, and a backbone alone gets new ones.
         None for what the checkpoint has.
       vocabulary: The tokens of a new CTC head.
+      new_head: Whether a CTC head that is there gives way to a new one, too: what it spells is another language.
 
     Raises:
       CheckpointError: the heads of pre-training are asked for, and the checkpoint was fine-tuned.
     """
-    if head is None or head == checkpoint.head:
+    if head is None or (head == checkpoint.head and not (new_head and head == "ctc")):
         return Target(checkpoint.head, checkpoint.config, checkpoint.vocabulary, has_new_head=False)
     if head == "ctc":
         if vocabulary is None:

@@ -34,6 +34,8 @@ class TextNormaliser:
       replacements: Pairs of what is replaced, in this order, after case folding.
       drops_punctuation: Whether punctuation and symbols (the Unicode categories P and S) become spaces.
       kept: Characters that stay although they are punctuation, between two letters or digits only.
+      parts_letters: Whether each letter, with the marks that stand on it, counts as a word: for languages that are
+        written without spaces, whose rate of word errors is one of characters.
     """
 
     name: str
@@ -42,6 +44,7 @@ class TextNormaliser:
     replacements: tuple[tuple[str, str], ...] = ()
     drops_punctuation: bool = False
     kept: str = ""
+    parts_letters: bool = False
 
     def __call__(self, text: str) -> str:
         """Returns the text in the form in which it is compared."""
@@ -53,6 +56,9 @@ class TextNormaliser:
             text = text.replace(old, new)
         if self.drops_punctuation:
             text = "".join(character if self._stays(text, index) else " " for index, character in enumerate(text))
+        if self.parts_letters:
+            # A mark may stand on another letter when the spaces have gone.
+            return " ".join(_letters_of(self._composed("".join(text.split()))))
         return " ".join(text.split())
 
     @property
@@ -60,6 +66,9 @@ class TextNormaliser:
         """All that decides what becomes of a text."""
         fields = dataclasses.asdict(self)
         del fields["name"]
+        if not self.parts_letters:
+            # So that the hashes of those that were there before are what they were.
+            del fields["parts_letters"]
         return {"version": _VERSION, **fields, "replacements": [list(pair) for pair in self.replacements]}
 
     @property
@@ -85,6 +94,17 @@ class TextNormaliser:
         return character in self.kept and inside
 
 
+def _letters_of(text: str) -> list[str]:
+    """Returns each letter with the marks and joiners that follow it."""
+    letters: list[str] = []
+    for character in text:
+        if letters and (unicodedata.category(character)[0] == "M" or unicodedata.category(character) == "Cf"):
+            letters[-1] += character
+        else:
+            letters.append(character)
+    return letters
+
+
 _APOSTROPHES = (("\N{RIGHT SINGLE QUOTATION MARK}", "'"), ("\N{MODIFIER LETTER APOSTROPHE}", "'"))
 
 NORMALISERS: Mapping[str, TextNormaliser] = types.MappingProxyType(
@@ -101,11 +121,20 @@ NORMALISERS: Mapping[str, TextNormaliser] = types.MappingProxyType(
                 drops_punctuation=True,
                 kept="'",
             ),
+            TextNormaliser(
+                "characters",
+                unicode_form="NFKC",
+                folds_case=True,
+                replacements=_APOSTROPHES,
+                drops_punctuation=True,
+                parts_letters=True,
+            ),
         )
     }
 )
-"""By name: `none` (whitespace alone); `librispeech` (case, composed letters, the typographic apostrophe); and
-`unpunctuated`, which also drops punctuation, for systems that write it."""
+"""By name: `none` (whitespace alone); `librispeech` (case, composed letters, the typographic apostrophe);
+`unpunctuated`, which also drops punctuation, for systems that write it; and `characters`, which does that and makes a
+word of each letter."""
 
 
 def get_normaliser(name: str) -> TextNormaliser:

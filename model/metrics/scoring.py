@@ -165,7 +165,12 @@ class _Compared:
         heard = [normalise(text) for text in raw_heard]
         steps = align_words_of(texts, heard)
         words = [counts_of_alignment(one) for one in steps]
-        characters = count_character_errors_of(texts, heard)
+        if normalise.parts_letters:
+            # The spaces are the normaliser's own, and nobody has to hear them.
+            left, right = ([text.replace(" ", "") for text in side] for side in (texts, heard))
+            characters = count_character_errors_of(left, right)
+        else:
+            characters = count_character_errors_of(texts, heard)
         raw_words, raw_characters = words, characters
         if (raw, raw_heard) != (list(texts), heard):
             raw_words = [counts_of_alignment(one) for one in align_words_of(raw, raw_heard)]

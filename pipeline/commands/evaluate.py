@@ -35,7 +35,7 @@ def evaluate(
         str,
         typer.Option(
             help="What w2v2 ingest takes: subsets of LibriSpeech, such as test-clean,test-other; a directory in its"
-            " layout; an archive; a manifest (.tsv, .jsonl); or 'synthetic', or a directory that ingest has written."
+            " layout; an archive; a manifest (.tsv, .csv, .jsonl); or 'synthetic', or a directory that ingest has written."
         ),
     ],
     beam_flags: BeamFlagsArgument = None,

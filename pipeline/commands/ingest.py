@@ -25,7 +25,7 @@ def ingest(
         str,
         typer.Option(
             help="Subsets of LibriSpeech, such as dev-clean,test-clean; a directory in its layout; an archive; or a"
-            " manifest of own recordings (.tsv, .jsonl). A path, or a gs:// address."
+            " manifest of own recordings (.tsv, .csv, .jsonl). A path, or a gs:// address."
         ),
     ],
     output: Annotated[

@@ -19,7 +19,7 @@ def run(
         str | None,
         typer.Option(
             help="'synthetic'; subsets of LibriSpeech, such as train-clean-100,test-clean, which are downloaded; a"
-            " directory in its layout; an archive; a manifest of own recordings (.tsv, .jsonl); or, to pre-train, a"
+            " directory in its layout; an archive; a manifest of own recordings (.tsv, .csv, .jsonl); or, to pre-train, a"
             " folder of recordings. Default: the configuration's."
         ),
     ] = None,

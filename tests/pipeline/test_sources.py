@@ -56,7 +56,7 @@ def test_words_stay_words(config):
     [
         ("train-clean-100,test-claen", "'test-claen' is no subset of LibriSpeech; did you mean 'test-clean'"),
         ("s3://bucket/corpus", "under gs://, not 's3://bucket/corpus'; copy it there"),
-        ("FILE", r"a manifest of own recordings \(.tsv or .jsonl\); .*speech\.flac is another kind of file"),
+        ("FILE", r"a manifest of own recordings \(.tsv, .csv or .jsonl\); .*speech\.flac is another kind of file"),
         ("nowhere", "nowhere does not exist, and the subsets are dev-clean, dev-other"),
     ],
 )

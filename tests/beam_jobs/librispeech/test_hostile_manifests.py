@@ -224,8 +224,8 @@ def manifests(draw):
             )
         manifest.refused.append(r"Splits must share no speaker, and in .* speaker x is in train .* and in test")
     elif whole == 4 and not is_json:
-        manifest.content = manifest.content.replace(b"\t", b",")
-        manifest.refused.append(r"is separated by commas and not by tabs")
+        manifest.content = manifest.content.replace(b"\t", b"|")
+        manifest.refused.append(r"its first line is none: it must name the columns")
     elif whole == 5:
         manifest.content = draw(st.sampled_from([b"", b" \n\n", b"\0" * 600, b"\x89PNG\r\n\x1a\n", b"audio", b"[1]"]))
         manifest.refused.append(r"manifest.*(is empty|its first line is none|one JSON document)")

@@ -203,8 +203,9 @@ def test_faults_say_what_they_can():
     [
         ([], "A manifest must hold a header and lines, or JSON lines; data/own/manifest.tsv is empty."),
         (["", "  "], "data/own/manifest.tsv is empty."),
-        (["audio,text", "a.wav,hi"], "its first line is none: it is separated by commas and not by tabs; save it as"),
-        (["audio;text"], "it is separated by semicolons and not by tabs"),
+        (["audio|text", "a.wav|hi"], r"it must name the columns, .* and names no audio and text: 'audio\|text'; add"),
+        (["audio;words"], r"it must name the columns, .* and names no text: 'audio;words'; add the header"),
+        (["audio,text", 'a.wav,"hi', "b.wav,ho", "c.wav,hu"], r"the one that begins in line 2 of \S+ swallows 2 lines"),
         (["a.wav\thi"], r"must name the columns, .* and names no audio and text: 'a.wav\\thi'; add the header"),
         (["audio\tsplit"], "and names no text: 'audio\\\\tsplit'"),
         (["audio\tpath\ttext"], r"it names audio more than once \(audio and path\); keep one of these columns"),

@@ -81,7 +81,7 @@ def test_the_model_must_give_the_reference_activations(tmp_path):
 def properties(checkpoint, **values):
     vocabulary = json.dumps(librispeech_vocabulary().to_mapping()) if values.get("head", "ctc") == "ctc" else "{}"
     given = {"checkpoint": str(checkpoint), "language": "", "activations": "", "architecture": "", "head": "ctc"}
-    return {**given, "vocabulary": vocabulary, "seed": 20, **values}
+    return {**given, "vocabulary": vocabulary, "seed": 20, "new_head": 0, **values}
 
 
 def test_a_checkpoint_of_the_hub_is_recorded_with_its_commit(hub, tmp_path):

@@ -48,7 +48,7 @@ def test_what_is_normalised_stays_as_it_is(name, text):
 
 def test_the_hash_is_of_the_definition_and_not_of_the_name():
     hashes = {one.sha256 for one in NORMALISERS.values()}
-    assert len(hashes) == len(NORMALISERS) == 3
+    assert len(hashes) == len(NORMALISERS) == 4
     ours = NORMALISERS["librispeech"]
     assert ours.sha256 == "7e07443a355fc436b0a983616640f3294a1526653a2b3f993e921d1970578cd7"
     assert dataclasses.replace(ours, name="mine").sha256 == ours.sha256
@@ -79,6 +79,29 @@ def test_a_report_shows_name_hash_and_definition():
 
 def test_a_name_that_is_none():
     with pytest.raises(
-        UsageError, match=r"A normaliser must be one of none, librispeech, unpunctuated, not 'x'; name one\."
+        UsageError, match=r"A normaliser must be one of none, librispeech, unpunctuated, characters, not 'x'; name one\."
     ):
         get_normaliser("x")
+
+
+@pytest.mark.parametrize(
+    ("text", "letters"),
+    [
+        ("今天，天气 很好。", "今 天 天 气 很 好"),
+        ("नमस्ते", "न म स् ते"),
+        ("ก็ดี", "ก็ ดี"),
+        ("Ａｂ c", "a b c"),
+        ("", ""),
+    ],
+)
+def test_each_letter_with_its_marks_is_a_word(text, letters):
+    assert get_normaliser("characters")(text) == letters
+
+
+def test_the_hashes_of_before_are_what_they_were():
+    """Scores with the same hash compare, also with those of earlier versions."""
+    assert {name: one.sha256[:12] for name, one in NORMALISERS.items() if name != "characters"} == {
+        "none": "29e10180c72b",
+        "librispeech": "7e07443a355f",
+        "unpunctuated": "8b9a82d77276",
+    }

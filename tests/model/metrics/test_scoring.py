@@ -317,3 +317,10 @@ def test_real_systems(real_data):
     assert not turned.non_inferiority.is_non_inferior
     assert turned.matched_pairs.z == pytest.approx(-matched.z)
     assert turned.difference.interval.low == pytest.approx(-difference.interval.high)
+
+
+def test_without_spaces_word_errors_are_those_of_characters():
+    said = [Transcript("1", "今天天气很好"), Transcript("2", "你好，世界")]
+    found = score(said, {"1": "今天天很好", "2": "你好 世界"}, settings=ScoringSettings(normaliser="characters"))
+    assert (found.system.words.reference, found.system.words.errors) == (10, 1)
+    assert (found.system.characters.reference, found.system.characters.errors) == (10, 1)
