@@ -59,9 +59,9 @@ def _table(items: list[Item], workspace: Workspace) -> Table:
     table.add_column(overflow="fold")
     for item in items:
         why = item.why
-        if item.run_ids:
-            others = f" and {len(item.run_ids) - 1} more" if len(item.run_ids) > 1 else ""
-            why = f"run {item.run_ids[-1]}{others}: {why}"
+        *others, newest = item.run_ids or ("",)
+        if newest:
+            why = f"run {newest}{f' and {len(others)} more' if others else ''}: {why}"
         path = printable(str(item.path.relative_to(workspace.root)))
         table.add_row(f"  {format_size(item.size_bytes)}", Text(path), Text(printable(why), style="dim"))
     return table
@@ -74,9 +74,7 @@ def _total(plan: CollectionPlan, workspace: Workspace, is_done: bool) -> Text:
     size = (format_size(plan.size_bytes), "bold")
     if is_done:
         return Text.assemble("Freed ", size, f" in {workspace.root}{kept}.")
-    return Text.assemble(
-        size, f" can be freed{kept}. Nothing was changed; ", ("w2v2 gc --yes", "bold"), " frees it."
-    )
+    return Text.assemble(size, f" can be freed{kept}. Nothing was changed; ", ("w2v2 gc --yes", "bold"), " frees it.")
 
 
 def _runs(count: int) -> str:

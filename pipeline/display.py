@@ -1,7 +1,7 @@
 """What a person sees of runs in the terminal.
 
 On a terminal, one line moves while a node runs and stays, with its time, when it has ended. Elsewhere (a file, a CI
-log) lines are only added, without control characters. NO_COLOR is respected.
+log) lines are only added, without control characters. `pipeline.colours` says where there are colours.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from beam_jobs.places import printable
 from components.decisions import WORDS
 from model.durations import format_seconds
 from model.speech_progress import SPEECH_EVENT, SpeechProgress
-from pipeline.doctor import Check
+from pipeline.check import Check
+from pipeline.colours import colour_system
 from pipeline.gate_display import checks_table, deciding
 from pipeline.run_entry import FINISHED_STATES, NodeEntry, RunEntry
 
@@ -64,9 +65,16 @@ def make_console(stream: TextIO | None = None) -> Console:
     if hasattr(file, "reconfigure"):
         # A terminal that cannot show «✓» gets «?», not an error.
         file.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
-    no_color = True if os.environ.get("NO_COLOR") else None
-    width = None if file.isatty() or "COLUMNS" in os.environ else _PLAIN_WIDTH
-    return Console(file=file, highlight=False, no_color=no_color, width=width)
+    is_terminal = file.isatty()
+    width = None if is_terminal or "COLUMNS" in os.environ else _PLAIN_WIDTH
+    return Console(
+        file=file,
+        highlight=False,
+        color_system=colour_system(file),
+        # rich takes FORCE_COLOR for a terminal, and lines would move in a log.
+        force_terminal=is_terminal,
+        width=width,
+    )
 
 
 def silent_console() -> Console:

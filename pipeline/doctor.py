@@ -15,11 +15,12 @@ import sysconfig
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from pipeline.accelerators import check_accelerators
+from pipeline.check import Check
+from pipeline.credentials import check_google, check_hugging_face, check_kaggle
 from pipeline.workspace import MIN_FREE_BYTES, Workspace
-
-Status = Literal["ok", "warn", "fail"]
 
 _PROJECT_DIR = Path(__file__).resolve().parent.parent
 _LOCK_FILE = _PROJECT_DIR / "requirements.lock"
@@ -32,23 +33,6 @@ _GOOD_FREE_BYTES = 5_000_000_000
 _GOOD_MEMORY_BYTES = 6_000_000_000
 _MIN_MEMORY_BYTES = 3_000_000_000
 _SHOWN_PACKAGES = 5
-
-
-@dataclasses.dataclass(frozen=True)
-class Check:
-    """One thing that was looked at.
-
-    Attributes:
-      name: What.
-      status: `ok`; `warn`, something will not work or be slow; `fail`, the pipeline cannot run.
-      message: What was found.
-      mend: What to do about it; empty where nothing is wrong.
-    """
-
-    name: str
-    status: Status
-    message: str
-    mend: str = ""
 
 
 def examine(workspace: Workspace) -> list[Check]:
@@ -64,6 +48,9 @@ def examine(workspace: Workspace) -> list[Check]:
         check_disk(workspace.root),
         check_workspace(workspace),
         check_accelerators(Path("/dev"), os.environ),
+        check_google(os.environ, Path.home()),
+        check_hugging_face(os.environ, Path.home()),
+        check_kaggle(os.environ, Path.home()),
     ]
 
 
@@ -193,17 +180,6 @@ def check_workspace(workspace: Workspace) -> Check:
     if holder is not None:
         return Check("workspace", "ok", f"{workspace.root}; run {holder.run_id} is under way (process {holder.pid})")
     return Check("workspace", "ok", f"{workspace.root}" + ("" if workspace.root.exists() else " (will be made)"))
-
-
-def check_accelerators(devices: Path, environment: Mapping[str, str]) -> Check:
-    """Looks for device files, without starting TensorFlow. None is needed."""
-    gpus = sorted(path.name for path in devices.glob("nvidia[0-9]*"))
-    tpus = sorted(path.name for path in devices.glob("accel[0-9]*"))
-    if tpus or environment.get("TPU_NAME"):
-        return Check("accelerators", "ok", f"TPU: {', '.join(tpus) or environment['TPU_NAME']}")
-    if gpus:
-        return Check("accelerators", "ok", f"{len(gpus)} NVIDIA GPU ({', '.join(gpus)})")
-    return Check("accelerators", "ok", "none; training runs on the CPU")
 
 
 def to_json(checks: list[Check]) -> dict[str, Any]:

@@ -277,7 +277,11 @@ def _rests(workspace: Workspace, content: StoreContent) -> Iterator[Item]:
             path = artifact_path(workspace, artifact)
             if path is not None:
                 yield Item("rest", path, size_of(path), why)
-    places = (*_children(workspace, workspace.pipelines_dir, 3), workspace.staging_dir, workspace.staging_dir / "training")
+    places = (
+        *_children(workspace, workspace.pipelines_dir, 3),
+        workspace.staging_dir,
+        workspace.staging_dir / "training",
+    )
     for place in places:
         for path in _listed(workspace, place):
             if path.name.startswith(FREED_PREFIX):
@@ -301,10 +305,11 @@ def _unfinished(workspace: Workspace, content: StoreContent) -> Iterator[Item]:
 
 
 def _staging(workspace: Workspace, facts: Mapping[str, RunFacts]) -> Iterator[Item]:
-    for place, pattern, node, kind, why in (
+    kinds: tuple[tuple[Path, re.Pattern[str], str, Kind, str], ...] = (
         (workspace.staging_dir / "training", _TRAINING_STATE, _TRAINER, "training", "state of a training that ended"),
         (workspace.staging_dir, _INGEST_STATE, _INGEST, "ingest", "shards of an ingest that ended"),
-    ):
+    )
+    for place, pattern, node, kind, why in kinds:
         since = needed_since(facts.values(), node)
         for path in _listed(workspace, place):
             if pattern.fullmatch(path.name) and (since is None or _last_change(path) < since):

@@ -147,7 +147,7 @@ def collectable_artifacts(
 def needed_since(runs: Iterable[RunFacts], node: str) -> float | None:
     """Returns from when on half-done work of a node may be gone on with, in seconds since the epoch; None for none.
 
-    Runs of a pipeline that ended before its latest complete run are not resumed any more.
+    What runs of a pipeline have begun before one that finished the node is of no use any more.
 
     Args:
       runs: All runs.
@@ -160,8 +160,9 @@ def needed_since(runs: Iterable[RunFacts], node: str) -> float | None:
     for of_pipeline in by_pipeline.values():
         for run in of_pipeline:
             if run.state == "COMPLETE":
-                break
-            if run.state != "FORGOTTEN" and (node in run.unfinished or not run.unfinished):
+                if node not in run.unfinished:
+                    break
+            elif run.state != "FORGOTTEN" and (node in run.unfinished or not run.unfinished):
                 starts.append(0.0 if run.started is None else run.started)
     return min(starts, default=None)
 
@@ -182,7 +183,7 @@ def why_free(run_ids: Sequence[str], facts: Mapping[str, RunFacts]) -> str:
         return "superseded; the gate rejected it"
     if verdicts == {"NEEDS_REVIEW"}:
         return "superseded; a person rejected it"
-    return "superseded; not blessed"
+    return "superseded; it judged no model" if verdicts == {None} else "superseded; not blessed"
 
 
 def _parents(place: str) -> list[str]:

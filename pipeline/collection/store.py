@@ -131,7 +131,9 @@ def _read(store: Any) -> StoreContent:
                 runs[context.name] = of_context
     blessings = [one for one in artifacts.values() if one.type == BLESSING_TYPE]
     decided = [one for one in blessings if DECISION_PROPERTY in one.custom_properties]
-    approvals = [one for one in executions.values() if one.type == DECISION_TYPE and _text(one, "decision") == "approve"]
+    approvals = [
+        one for one in executions.values() if one.type == DECISION_TYPE and _text(one, "decision") == "approve"
+    ]
     named = {
         _number(one, name)
         for one in blessings

@@ -7,12 +7,26 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.options import JsonOption, LanguageOption, require_extra
+from pipeline.commands.completion import complete_checkpoint
+from pipeline.commands.options import (
+    CHECKPOINT_METAVAR,
+    CHECKPOINT_WORDS,
+    JsonOption,
+    LanguageOption,
+    require_extra,
+)
 from pipeline.commands.outcome import console, print_json
 
 
 def convert(
-    checkpoint: Annotated[str, typer.Argument(help="A directory, a file of weights, or hf://owner/name\\[@revision].")],
+    checkpoint: Annotated[
+        str,
+        typer.Argument(
+            metavar=CHECKPOINT_METAVAR,
+            help=f"A published checkpoint: {CHECKPOINT_WORDS}.",
+            autocompletion=complete_checkpoint,
+        ),
+    ],
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="The model directory to write.")],
     language: LanguageOption = None,
     activations: Annotated[

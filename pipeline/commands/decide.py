@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.commands.completion import complete_run
 from pipeline.commands.options import AnyWorkspaceOption, JsonOption, cloud_runs_at, require_extra, workspace_at
 from pipeline.commands.outcome import print_json
 
 if TYPE_CHECKING:
     from components.decisions import Word
 
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id or its beginning.")]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's id or its beginning.", autocompletion=complete_run)
+]
 ReasonOption = Annotated[str, typer.Option(metavar="TEXT", help="Why, for those who come later.")]
 
 

@@ -8,7 +8,11 @@ from typing import Annotated
 
 import typer
 
+from pipeline.commands.completion import complete_checkpoint, complete_corpus, complete_padding
 from pipeline.commands.options import (
+    CHECKPOINT_WORDS,
+    CORPUS_METAVAR,
+    CORPUS_WORDS,
     DEFAULT_CONFIG,
     BeamFlagsArgument,
     IngestConfigOption,
@@ -27,15 +31,17 @@ def evaluate(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A release, a model directory, or a published checkpoint: 'tiny', a directory, a file of weights, or"
-            " hf://owner/name\\[@revision].",
+            help=f"A release, a model directory, 'tiny', or a published checkpoint: {CHECKPOINT_WORDS}.",
+            autocompletion=complete_checkpoint,
         ),
     ],
     corpus: Annotated[
         str,
         typer.Option(
-            help="What w2v2 ingest takes: subsets of LibriSpeech, such as test-clean,test-other; a directory in its"
-            " layout; an archive; a manifest (.tsv, .csv, .jsonl); or 'synthetic', or a directory that ingest has written."
+            metavar=CORPUS_METAVAR,
+            help=f"What holds the speech: 'synthetic'; {CORPUS_WORDS}; or a directory that w2v2"
+            " ingest has written. A path, or a gs:// address.",
+            autocompletion=complete_corpus,
         ),
     ],
     beam_flags: BeamFlagsArgument = None,
@@ -55,17 +61,26 @@ def evaluate(
             metavar="KIND",
             help="What padding is to the model: masked; unmasked, where it counts as sound, as in the original"
             " checkpoints' tooling; or both.",
+            autocompletion=complete_padding,
         ),
     ] = "masked",
     baseline: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="A model to compare with, heard on the same utterances.")
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="A model to compare with, heard on the same utterances.",
+            autocompletion=complete_checkpoint,
+        ),
     ] = None,
     language_model: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="An n-gram language model (ARPA) for one more row, by beam search."),
     ] = None,
     language: LanguageOption = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that read and hear.")] = 1,
+    workers: Annotated[
+        int,
+        typer.Option(min=1, metavar="NUMBER", help="Processes that do the work; several need some seconds to start."),
+    ] = 1,
     staging: Annotated[
         str | None,
         typer.Option(

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.options import JsonOption, require_extra
+from pipeline.commands.completion import complete_checkpoint, complete_release_format
+from pipeline.commands.options import CHECKPOINT_WORDS, JsonOption, require_extra
 from pipeline.commands.outcome import console, print_json
 
 
@@ -16,8 +17,8 @@ def export(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A model directory, a release, a published version, or a checkpoint: 'tiny', a directory, a file of"
-            " weights, or hf://owner/name\\[@revision].",
+            help=f"A release, a model directory, 'tiny', or a published checkpoint: {CHECKPOINT_WORDS}.",
+            autocompletion=complete_checkpoint,
         ),
     ],
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="The release to write.")],
@@ -27,9 +28,12 @@ def export(
             "--format",
             metavar="NAME",
             help="saved_model, onnx or checkpoint, also several with commas or the option again; default: all.",
+            autocompletion=complete_release_format,
         ),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="The model's name, on its card and where it is published.")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The model's name, on its card and where it is published.")
+    ] = None,
     licence: Annotated[
         str | None, typer.Option("--license", metavar="SPDX", help="The licence of the weights; default: unknown.")
     ] = None,

@@ -17,7 +17,9 @@ def gc(
     ] = False,
     keep_runs: Annotated[
         int,
-        typer.Option(metavar="NUMBER", help="How many of the newest runs of each pipeline are kept, whatever came of them."),
+        typer.Option(
+            metavar="NUMBER", help="How many of the newest runs of each pipeline are kept, whatever came of them."
+        ),
     ] = 3,
     archives: Annotated[
         bool,

@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from pipeline.commands.completion import complete_corpus
 from pipeline.commands.options import (
+    CORPUS_METAVAR,
+    CORPUS_WORDS,
     DEFAULT_CONFIG,
     BeamFlagsArgument,
     IngestConfigOption,
@@ -24,15 +27,19 @@ def ingest(
     corpus: Annotated[
         str,
         typer.Option(
-            help="Subsets of LibriSpeech, such as dev-clean,test-clean; a directory in its layout; an archive; or a"
-            " manifest of own recordings (.tsv, .csv, .jsonl). A path, or a gs:// address."
+            metavar=CORPUS_METAVAR,
+            help=f"What holds the speech: {CORPUS_WORDS}. A path, or a gs:// address.",
+            autocompletion=complete_corpus,
         ),
     ],
     output: Annotated[
         str, typer.Option(metavar="DIR", help="Where the records are written: a directory, or a gs:// address.")
     ],
     beam_flags: BeamFlagsArgument = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that decode; several need some seconds to start.")] = 1,
+    workers: Annotated[
+        int,
+        typer.Option(min=1, metavar="NUMBER", help="Processes that do the work; several need some seconds to start."),
+    ] = 1,
     config: IngestConfigOption = DEFAULT_CONFIG,
     downloads: Annotated[
         str | None,

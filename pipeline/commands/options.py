@@ -10,12 +10,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from model.errors import UsageError
+from pipeline.commands.completion import complete_checkpoint, complete_config
 
 if TYPE_CHECKING:
     from pipeline.vertex.cloud_runs import CloudRuns
     from pipeline.workspace import Workspace
 
 DEFAULT_CONFIG = "local"
+
+# The same words wherever an option means the same; a command adds what it does with the value.
+CONFIG_METAVAR = "NAME|FILE"
+CONFIG_WORDS = "A configuration by name, such as smoke, or a Python file with get_config()"
+CORPUS_METAVAR = "CORPUS"
+CORPUS_WORDS = (
+    "subsets of LibriSpeech, such as dev-clean,test-clean, which are downloaded; a directory in its layout; an archive;"
+    " a manifest of own recordings (.tsv, .jsonl)"
+)
+CHECKPOINT_METAVAR = "CHECKPOINT"
+CHECKPOINT_WORDS = "a directory, a file of weights, or hf://owner/name\\[@revision]"
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 # A text: a path would make one slash of the two in gs://.
@@ -47,9 +59,55 @@ BeamFlagsArgument = Annotated[
         show_default=False,
     ),
 ]
+ConfigOption = Annotated[
+    str,
+    typer.Option("--config", metavar=CONFIG_METAVAR, help=f"{CONFIG_WORDS}.", autocompletion=complete_config),
+]
 IngestConfigOption = Annotated[
     str,
-    typer.Option("--config", help="The configuration whose ingest settings are taken: splits, limits, shards."),
+    typer.Option(
+        "--config",
+        metavar=CONFIG_METAVAR,
+        help=f"{CONFIG_WORDS}; its ingest settings are taken: splits, limits, shards.",
+        autocompletion=complete_config,
+    ),
+]
+VertexConfigOption = Annotated[
+    str,
+    typer.Option(
+        "--config",
+        metavar=CONFIG_METAVAR,
+        help=f"{CONFIG_WORDS}; its vertex=VertexSettings(…) names project and region.",
+        autocompletion=complete_config,
+    ),
+]
+ScheduleConfigOption = Annotated[
+    str,
+    typer.Option(
+        "--config",
+        metavar=CONFIG_METAVAR,
+        help=f"{CONFIG_WORDS}; its vertex=VertexSettings(…) names project and region, its schedule= the times.",
+        autocompletion=complete_config,
+    ),
+]
+VertexCorpusOption = Annotated[
+    str | None,
+    typer.Option(
+        "--corpus",
+        metavar=CORPUS_METAVAR,
+        help="'synthetic', or a corpus in Cloud Storage, gs://…; default: the configuration's.",
+        show_default=False,
+    ),
+]
+VertexCheckpointOption = Annotated[
+    str | None,
+    typer.Option(
+        "--checkpoint",
+        metavar=CHECKPOINT_METAVAR,
+        help="'tiny', 'random' or hf://owner/name\\[@revision]; default: the configuration's.",
+        autocompletion=complete_checkpoint,
+        show_default=False,
+    ),
 ]
 
 LanguageOption = Annotated[

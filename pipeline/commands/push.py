@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.commands.completion import complete_release_format
 from pipeline.commands.options import JsonOption, require_extra
 from pipeline.commands.outcome import console, print_json, say
 
@@ -20,7 +21,7 @@ _CODE_BY_VERDICT = {"REJECT": 4, "NEEDS_REVIEW": 5}
 def push(
     release: Annotated[
         Path,
-        typer.Argument(metavar="RELEASE-DIR", help="What w2v2 export wrote, a run's release, or a published version."),
+        typer.Argument(metavar="RELEASE_DIR", help="What w2v2 export wrote, a run's release, or a published version."),
     ],
     to: Annotated[
         list[str],
@@ -32,7 +33,13 @@ def push(
     ],
     formats: Annotated[
         list[str] | None,
-        typer.Option("--format", metavar="NAME", help="saved_model, onnx or checkpoint; default: all that are there."),
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="saved_model, onnx or checkpoint, also several with commas or the option again; default: all that are"
+            " there.",
+            autocompletion=complete_release_format,
+        ),
     ] = None,
     evaluation: Annotated[
         Path | None,
@@ -41,7 +48,9 @@ def push(
     unevaluated: Annotated[
         bool, typer.Option("--unevaluated", help="Publish what was never evaluated; its card says so.")
     ] = False,
-    name: Annotated[str | None, typer.Option(help="The model's name; default: that of the release.")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The model's name; default: that of the release.")
+    ] = None,
     private: Annotated[
         bool, typer.Option("--private", help="A repository that is made on the Hugging Face Hub is private.")
     ] = False,

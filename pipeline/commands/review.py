@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.commands.completion import complete_run
 from pipeline.commands.options import AnyWorkspaceOption, JsonOption, cloud_runs_at, workspace_at
 from pipeline.commands.outcome import console, print_json
 
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 def review(
     run_id: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="A run's id or its beginning; default: the newest with a verdict."),
+        typer.Argument(
+            metavar="RUN",
+            help="A run's id or its beginning; default: the newest with a verdict.",
+            autocompletion=complete_run,
+        ),
     ] = None,
     as_json: JsonOption = False,
     workspace: AnyWorkspaceOption = None,

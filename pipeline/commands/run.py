@@ -7,37 +7,56 @@ from typing import Annotated
 import typer
 
 from model.errors import UsageError
-from pipeline.commands.options import DEFAULT_CONFIG, LanguageOption, WorkspaceOption, require_extra, workspace_at
+from pipeline.commands.completion import complete_checkpoint, complete_corpus, complete_node
+from pipeline.commands.options import (
+    CHECKPOINT_METAVAR,
+    CHECKPOINT_WORDS,
+    CORPUS_METAVAR,
+    CORPUS_WORDS,
+    DEFAULT_CONFIG,
+    ConfigOption,
+    LanguageOption,
+    WorkspaceOption,
+    require_extra,
+    workspace_at,
+)
 from pipeline.commands.outcome import console
 
 
 def run(
-    config: Annotated[
-        str, typer.Option(help="The name of a configuration in pipeline/configs, or a Python file with get_config().")
-    ] = DEFAULT_CONFIG,
+    config: ConfigOption = DEFAULT_CONFIG,
     corpus: Annotated[
         str | None,
         typer.Option(
-            help="'synthetic'; subsets of LibriSpeech, such as train-clean-100,test-clean, which are downloaded; a"
-            " directory in its layout; an archive; a manifest of own recordings (.tsv, .csv, .jsonl); or, to pre-train, a"
-            " folder of recordings. Default: the configuration's."
+            metavar=CORPUS_METAVAR,
+            help=f"What holds the speech: 'synthetic'; {CORPUS_WORDS}; or, to pre-train, a"
+            " folder of recordings. Default: the configuration's.",
+            autocompletion=complete_corpus,
         ),
     ] = None,
     checkpoint: Annotated[
         str | None,
         typer.Option(
-            help="'tiny', or a published checkpoint, pre-trained or fine-tuned: a directory, a file of weights, or"
-            " hf://owner/name\\[@revision]; default: the configuration's."
+            metavar=CHECKPOINT_METAVAR,
+            help=f"'tiny', or a published checkpoint, pre-trained or fine-tuned: {CHECKPOINT_WORDS}; default: the"
+            " configuration's.",
+            autocompletion=complete_checkpoint,
         ),
     ] = None,
     language: LanguageOption = None,
     from_: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="NODE", help="Begin with this node; earlier outputs are those of an earlier run."
+            "--from",
+            metavar="NODE",
+            help="Begin with this node; earlier outputs are those of an earlier run.",
+            autocompletion=complete_node,
         ),
     ] = None,
-    to: Annotated[str | None, typer.Option("--to", metavar="NODE", help="End with this node.")] = None,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="NODE", help="End with this node.", autocompletion=complete_node),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the latest run, which did not complete.")
     ] = False,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pipeline.commands.options import DEFAULT_CONFIG, AnywayOption, JsonOption, require_extra
+from pipeline.commands.help_page import Command, Group
+from pipeline.commands.options import DEFAULT_CONFIG, AnywayOption, JsonOption, ScheduleConfigOption, require_extra
 from pipeline.commands.outcome import console, ending_in_code, print_json
 
 if TYPE_CHECKING:
@@ -18,23 +19,19 @@ if TYPE_CHECKING:
 
 schedule = typer.Typer(
     name="schedule",
+    cls=Group,
     help="Schedules on Vertex AI: runs that begin by themselves, as `schedule` of the configuration says.",
     no_args_is_help=True,
 )
 
-_ConfigOption = Annotated[
-    str,
-    typer.Option("--config", help="The name of a configuration, or a Python file; with vertex= and schedule=."),
-]
 
-
-def plan(config: _ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> int:
+def plan(config: ScheduleConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> int:
     """Show what `apply` would change, and the next five times; nothing is changed."""
     chosen, _, planned, _ = _planned("schedule plan", config, as_json)
     return _show(chosen, planned, as_json)
 
 
-def apply(config: _ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> int:
+def apply(config: ScheduleConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> int:
     """Make the schedule what the configuration says; the difference is shown first."""
     from pipeline.vertex import schedule as schedules
 
@@ -51,7 +48,7 @@ def apply(config: _ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     return 0
 
 
-def list_(config: _ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> int:
+def list_(config: ScheduleConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> int:
     """List the schedules of the project in this region that this project has made."""
     from pipeline.vertex.schedule import SCHEDULE_LABEL
 
@@ -73,22 +70,24 @@ def list_(config: _ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     return 0
 
 
-def pause(config: _ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> int:
+def pause(config: ScheduleConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> int:
     """Pause the schedule; a run that has begun goes on."""
     return _told("pause", config, as_json)
 
 
-def resume(config: _ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> int:
+def resume(config: ScheduleConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> int:
     """Let the schedule fire again, without the runs that it has missed."""
     return _told("resume", config, as_json)
 
 
-def delete(config: _ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> int:
+def delete(config: ScheduleConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> int:
     """Delete the schedule; a run that has begun goes on."""
     return _told("delete", config, as_json)
 
 
-def run_now(config: _ConfigOption = DEFAULT_CONFIG, anyway: AnywayOption = False, as_json: JsonOption = False) -> int:
+def run_now(
+    config: ScheduleConfigOption = DEFAULT_CONFIG, anyway: AnywayOption = False, as_json: JsonOption = False
+) -> int:
     """Start the run that the schedule would start, now; the schedule stays as it is."""
     from pipeline.vertex.runs import run_of
     from pipeline.vertex.schedule import the_one
@@ -195,4 +194,4 @@ def _now() -> dt.datetime:
 
 
 for _command in (plan, apply, list_, pause, resume, delete, run_now):
-    schedule.command(name=_command.__name__.strip("_").replace("_", "-"))(ending_in_code(_command))
+    schedule.command(name=_command.__name__.strip("_").replace("_", "-"), cls=Command)(ending_in_code(_command))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from model.errors import UsageError
+from pipeline.commands.completion import complete_normaliser
 from pipeline.commands.options import JsonOption
 from pipeline.commands.outcome import console, print_json
 
@@ -31,7 +32,12 @@ def score(
         Path | None, typer.Option(metavar="FILE", help="What another system heard, to compare with.")
     ] = None,
     normaliser: Annotated[
-        str, typer.Option(metavar="NAME", help="What is done to the texts: none, librispeech or unpunctuated.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="What is done to the texts: none, librispeech or unpunctuated.",
+            autocompletion=complete_normaliser,
+        ),
     ] = "librispeech",
     max_wer: Annotated[
         list[str] | None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from model.errors import UsageError, W2v2Error
+from pipeline.commands.completion import complete_precision, complete_runtime, complete_transcript_format
 from pipeline.commands.options import JsonOption, WorkspaceOption, workspace_at
 from pipeline.commands.outcome import print_json, say
 
@@ -31,21 +32,41 @@ def transcribe(
         typer.Option(metavar="DIR", help="A release or its ONNX folder; default: the newest of the workspace."),
     ] = None,
     format_: Annotated[
-        str, typer.Option("--format", metavar="NAME", help="text, json (words with times), srt or vtt (subtitles).")
+        str,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="text, json (words with times), srt or vtt (subtitles).",
+            autocompletion=complete_transcript_format,
+        ),
     ] = "text",
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write a file for each recording here, and print its name.")
     ] = None,
     runtime: Annotated[
-        str, typer.Option(metavar="NAME", help="auto (the fastest that is installed), onnxruntime or openvino.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="auto (the fastest that is installed), onnxruntime or openvino.",
+            autocompletion=complete_runtime,
+        ),
     ] = "auto",
     precision: Annotated[
-        str, typer.Option(metavar="NAME", help="auto (what is fastest there), float32, int8 or bfloat16.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="auto (what is fastest there), float32, int8 or bfloat16.",
+            autocompletion=complete_precision,
+        ),
     ] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="How many; default: as the runtime has it.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, metavar="NUMBER", help="How many; default: as the runtime has it.")
+    ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option(min=1, help="How many of equal length run together; default: up to 8, of 10 s together."),
+        typer.Option(
+            min=1, metavar="NUMBER", help="How many of equal length run together; default: up to 8, of 10 s together."
+        ),
     ] = None,
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from model.errors import UsageError
-from pipeline.commands.options import DEFAULT_CONFIG, AnywayOption, JsonOption, LanguageOption, require_extra
+from pipeline.commands.help_page import Command, Group
+from pipeline.commands.options import (
+    DEFAULT_CONFIG,
+    AnywayOption,
+    JsonOption,
+    LanguageOption,
+    VertexCheckpointOption,
+    VertexConfigOption,
+    VertexCorpusOption,
+    require_extra,
+)
 from pipeline.commands.outcome import console, ending_in_code, print_json
 
 if TYPE_CHECKING:
@@ -20,37 +30,20 @@ _NAMES = {"schema": "components/transform/schema.pbtxt", "synthetic_corpus": "th
 
 vertex = typer.Typer(
     name="vertex",
+    cls=Group,
     help="Vertex AI: the pipeline there. docs/vertex.md says what was tried, and what was not.",
     no_args_is_help=True,
 )
 
 
-_CorpusOption = Annotated[
-    str | None,
-    typer.Option("--corpus", help="'synthetic', or a corpus in Cloud Storage, gs://…; default: the configuration's."),
-]
-_CheckpointOption = Annotated[
-    str | None,
-    typer.Option(
-        "--checkpoint", help="'tiny', 'random' or hf://owner/name\\[@revision]; default: the configuration's."
-    ),
-]
-
-
 def compile_(
-    config: Annotated[
-        str,
-        typer.Option(
-            help="The name of a configuration in pipeline/configs, or a Python file with get_config(); it must have"
-            " vertex=VertexSettings(…)."
-        ),
-    ] = DEFAULT_CONFIG,
+    config: VertexConfigOption = DEFAULT_CONFIG,
     output: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Where the JSON is written; default: <pipeline>.json in this directory."),
     ] = None,
-    corpus: _CorpusOption = None,
-    checkpoint: _CheckpointOption = None,
+    corpus: VertexCorpusOption = None,
+    checkpoint: VertexCheckpointOption = None,
     language: LanguageOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -78,19 +71,13 @@ def compile_(
     return 0
 
 
-_ConfigOption = Annotated[
-    str,
-    typer.Option("--config", help="The name of a configuration, or a Python file; it says which project and region."),
-]
-_RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN", help="The name of a run, as `w2v2 vertex status` lists it.")
-]
+_RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The name of a run, as w2v2 vertex status lists it.")]
 
 
 def submit(
-    config: _ConfigOption = DEFAULT_CONFIG,
-    corpus: _CorpusOption = None,
-    checkpoint: _CheckpointOption = None,
+    config: VertexConfigOption = DEFAULT_CONFIG,
+    corpus: VertexCorpusOption = None,
+    checkpoint: VertexCheckpointOption = None,
     language: LanguageOption = None,
     anyway: AnywayOption = False,
     as_json: JsonOption = False,
@@ -130,10 +117,14 @@ def submit(
 
 def status(
     run: Annotated[
-        str | None, typer.Argument(metavar="RUN", help="The name of a run; without it, the runs of the pipeline.")
+        str | None,
+        typer.Argument(
+            metavar="RUN",
+            help="The name of a run, as w2v2 vertex status lists it; without it, the runs of the pipeline.",
+        ),
     ] = None,
-    config: _ConfigOption = DEFAULT_CONFIG,
-    corpus: _CorpusOption = None,
+    config: VertexConfigOption = DEFAULT_CONFIG,
+    corpus: VertexCorpusOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Show the runs of a pipeline on Vertex AI, or the tasks of one."""
@@ -166,9 +157,9 @@ def status(
 
 def logs(
     run: _RunArgument,
-    node: Annotated[str | None, typer.Option(help="Of this task alone, such as Trainer.")] = None,
-    lines: Annotated[int, typer.Option(min=1, help="How many at most; the last ones.")] = 200,
-    config: _ConfigOption = DEFAULT_CONFIG,
+    node: Annotated[str | None, typer.Option(metavar="NODE", help="Of this task alone, such as Trainer.")] = None,
+    lines: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="How many at most; the last ones.")] = 200,
+    config: VertexConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> int:
     """Print what the tasks of a run have written, and the training that one of them waits for."""
@@ -196,7 +187,7 @@ def logs(
     return 0
 
 
-def cancel(run: _RunArgument, config: _ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> int:
+def cancel(run: _RunArgument, config: VertexConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> int:
     """End a run on Vertex AI, and the training and Dataflow jobs that it has started."""
     chosen, service = _service("vertex cancel", config, None)
     assert chosen.vertex is not None
@@ -227,6 +218,6 @@ def _service(command: str, config: str, corpus: str | None) -> tuple[PipelineCon
     return chosen, VertexService(settings.project, settings.region)
 
 
-vertex.command(name="compile")(ending_in_code(compile_))
+vertex.command(name="compile", cls=Command)(ending_in_code(compile_))
 for _command in (submit, status, logs, cancel):
-    vertex.command(name=_command.__name__)(ending_in_code(_command))
+    vertex.command(name=_command.__name__, cls=Command)(ending_in_code(_command))
