@@ -64,11 +64,11 @@ def split_address(address: str) -> tuple[str, str]:
     """
     bucket, _, name = address.removeprefix(SCHEME).partition("/")
     if not address.startswith(SCHEME) or not bucket:
-        raise UsageError(f"An address in Cloud Storage must be gs://<bucket>/<name>, not {address!r}.")
+        raise UsageError(f"An address in Cloud Storage must be gs://<bucket>/<name>, not {address!r}; correct it.")
     if not _BUCKET.fullmatch(bucket):
         raise UsageError(
             "A bucket's name has 3 to 222 small letters, digits, '.', '_' and '-', and begins and ends with a letter or"
-            f" a digit; that of {address!r} has not."
+            f" a digit; that of {address!r} has not; correct it."
         )
     return bucket, name.strip("/")
 

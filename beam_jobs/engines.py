@@ -127,11 +127,13 @@ def _options(flags: Sequence[str]) -> PipelineOptions:
             known = _without_warnings(options.get_all_options)
     except SystemExit as error:
         reason = said.getvalue().strip().rpartition("error: ")[2] or "--help is none of them"
-        raise UsageError(f"Flags of Beam must have values that Beam takes: {reason}.") from error
+        raise UsageError(f"Flags of Beam must have values that Beam takes: {reason}; correct them.") from error
     unknown = [f"--{name}" for name in every if name not in known]
     words = [flag for flag, before in zip(flags, ["--x=", *flags], strict=False) if _is_stray(flag, before)]
     if unknown or words:
-        raise UsageError(f"Flags behind the job's own must be flags of Beam, and {(unknown + words)[0]} is none.")
+        raise UsageError(
+            f"Flags behind the job's own must be flags of Beam, and {(unknown + words)[0]} is none; correct it."
+        )
     runner = options.view_as(StandardOptions).runner or _DIRECT[0]
     if runner.lower() not in (*_DIRECT, *_DATAFLOW):
         raise UsageError(f"--runner must be DirectRunner or DataflowRunner, not {runner}.")
@@ -175,7 +177,7 @@ def _require_dataflow_flags(options: PipelineOptions) -> None:
         "temp_location": "gs://my-bucket/tmp",
     }.items():
         if not getattr(cloud, name):
-            raise UsageError(f"A job on Dataflow needs --{name}, such as --{name}={example}.")
+            raise UsageError(f"A job on Dataflow needs --{name}; add it, such as --{name}={example}.")
     if (
         options.view_as(SetupOptions).sdk_location == _IN_CONTAINER
         and not options.view_as(WorkerOptions).sdk_container_image

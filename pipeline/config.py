@@ -186,7 +186,8 @@ def load_config(name_or_file: str) -> PipelineConfig:
         raise ConfigurationError(f"In {path}: {error}") from error
     except Exception as error:
         raise ConfigurationError(
-            f"{path} must define get_config() without an error; it raised {type(error).__name__}: {error}."
+            f"{path} must define get_config() without an error, and it raised {type(error).__name__}: {error};"
+            " correct the file."
         ) from error
     if not isinstance(config, PipelineConfig):
         raise ConfigurationError(f"get_config() of {path} must return a PipelineConfig, not {type(config).__name__}.")

@@ -151,7 +151,9 @@ def _approved(past: Sequence[PastRun], run_id: str | None) -> PastRun | None:
     for run_ in past:
         if run_.run_id == run_id:
             return run_
-    raise DataError(f"The run whose model is to be published must be in the workspace, and {run_id} is not.")
+    raise DataError(
+        f"The run whose model is to be published must be in the workspace, and {run_id} is not; see `w2v2 runs`."
+    )
 
 
 def _sources_of(approved: PastRun, config: PipelineConfig) -> Sources:

@@ -103,7 +103,10 @@ def plan_run(
     if to_node is not None:
         chosen &= _reachable(graph, [to_node])
     if not chosen:
-        raise UsageError(f"--from must name a node that --to depends on, and {to_node} does not depend on {from_node}.")
+        raise UsageError(
+            f"--from must name a node that --to depends on, and {to_node} does not depend on {from_node};"
+            " name an earlier one."
+        )
     fresh = _resolvers_before(graph, chosen, resolvers) if from_node is not None else ()
     chosen |= set(fresh)
     nodes = tuple(node for node in graph if node in chosen)

@@ -102,7 +102,7 @@ def find_source(
     if not (root / RELEASE_FILE).is_file():
         raise UsageError(
             f"What is pushed must be a release or a published version, with {RELEASE_FILE}, and {directory} is none;"
-            " w2v2 export makes one of any model."
+            " make one with w2v2 export."
         )
     release = read_release(root)
     there: tuple[Format, ...] = tuple(

@@ -113,7 +113,10 @@ def find_sound_files(named: Iterable[Path], standard_input: Path | None = None) 
                 name = _shown(error.filename)
                 entries.append(NoSound(name, DataError(f"{name} must be a folder that can be read: {error.strerror}.")))
             if not found and not unread:
-                reason = f"A folder must hold files that end in {', '.join(SUFFIXES)}, and {_shown(place)} holds none."
+                suffixes = ", ".join(SUFFIXES)
+                reason = (
+                    f"A folder must hold files that end in {suffixes}, and {_shown(place)} holds none; name another."
+                )
                 entries.append(NoSound(_shown(place), DataError(reason)))
         else:
             entries.append(SoundFile(_shown(place), place, Path(place.name)))

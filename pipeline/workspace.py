@@ -67,7 +67,9 @@ def the_run(prefix: str, known: Sequence[str], where: object) -> str:
     if len(found) == 1 or prefix in found:
         return prefix if prefix in found else found[0]
     if found:
-        raise UsageError(f"A run must be named by enough of its id: {prefix!r} begins {', '.join(found)}.")
+        raise UsageError(
+            f"A run must be named by enough of its id: {prefix!r} begins {', '.join(found)}; give more of it."
+        )
     newest = f"; the newest is {known[0]}" if known else ", for it has none"
     raise UsageError(f"No run in {where} has an id that begins with {prefix!r}{newest}.")
 

@@ -195,17 +195,19 @@ def require_splits(corpus: CorpusSummary, is_tested: bool = True) -> None:
     """
     if TRAIN not in corpus.splits:
         raise DataError(
-            f"A corpus to train on must have a subset whose name begins with 'train'; {corpus.root} has none."
+            f"A corpus to train on must have a subset whose name begins with 'train', and {corpus.root} has none;"
+            " add one."
         )
     if VALIDATION not in corpus.splits:
         raise DataError(
             f"A corpus must have a subset whose name begins with 'dev', or two training speakers at least, one of whom"
-            f" then validates (a recording of nobody known counts as a speaker); {corpus.root} has neither."
+            f" then validates (a recording of nobody known counts as a speaker), and {corpus.root} has neither;"
+            " add one."
         )
     if is_tested and set(corpus.splits) <= {TRAIN, VALIDATION}:
         raise DataError(
-            f"A corpus must have a subset whose name begins with 'test', on which the model is judged;"
-            f" {corpus.root} has none."
+            f"A corpus must have a subset whose name begins with 'test', on which the model is judged, and"
+            f" {corpus.root} has none; add one."
         )
 
 
@@ -257,7 +259,7 @@ def _require_subsets(root: str, chapters: list[Chapter], settings: IngestSetting
     if missing:
         raise DataError(
             f"Every subset that ingest.subsets and ingest.splits name must be in the corpus, and {root} has no"
-            f" {', '.join(missing)}; it has {', '.join(sorted(there)) or 'none that is asked for'}."
+            f" {', '.join(missing)}, but {', '.join(sorted(there)) or 'none that is asked for'}; name what is there."
         )
 
 

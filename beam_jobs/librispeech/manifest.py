@@ -161,6 +161,8 @@ def parse_manifest(
             outcomes.append(entry)
         except LineError as error:
             outcomes.append(_fault(number, found, f"In line {number}, {error}."))
+    if not begun:
+        raise DataError(f"A manifest must hold a header and lines, or JSON lines, and {where} is empty; fill it.")
     test_fraction = 0.0 if normalise is None else chosen.test_fraction
     return _with_splits(outcomes, where, chosen.validation_fraction, test_fraction)
 
@@ -178,7 +180,9 @@ def require_usable(outcomes: Sequence[ManifestEntry | ManifestFault], where: str
         raise DataError(f"A manifest must name a recording, and {where} has a header and no line after it; add some.")
     told = "; ".join(fault.reason.rstrip(".") for fault in faults[:_SHOWN_FAULTS])
     more = f"; and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
-    raise DataError(f"A manifest must name a recording that can be used, and {where} names none ({told}{more}).")
+    raise DataError(
+        f"A manifest must name a recording that can be used, and {where} names none ({told}{more}); correct them."
+    )
 
 
 def require_disjoint_speakers(outcomes: Iterable[ManifestEntry | ManifestFault], where: str) -> None:

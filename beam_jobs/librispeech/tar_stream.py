@@ -118,7 +118,7 @@ class TarStream:
             info = self._header(block, headers, last)
             headers += 1
             if headers > MAX_HEADERS:
-                raise DataError(f"{self.name} must hold {MAX_HEADERS:,} members at most, and holds more.")
+                raise DataError(f"{self.name} must hold {MAX_HEADERS:,} members at most, and holds more; split it.")
             if info.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME):
                 extension = self._extension(info)
                 if info.type == tarfile.GNUTYPE_LONGNAME:
@@ -128,7 +128,9 @@ class TarStream:
                 if info.type != tarfile.XGLTYPE:
                     pax = records
                 elif records.keys() & {b"path", b"size"}:
-                    raise DataError(f"{self.name} must not name its members in a global header, and does.")
+                    raise DataError(
+                        f"{self.name} must not name its members in a global header, and does; pack it again."
+                    )
                 continue
             member = self._member(info, pax, long_name)
             pax, long_name = {}, b""

@@ -39,7 +39,9 @@ def read_secret(reference: str, client: Any = None) -> str:
     if not reference.startswith(_SECRET_MANAGER_PREFIX):
         value = os.environ.get(reference, "").strip()
         if not value:
-            raise UsageError(f"{reference} must be set in the environment of the task that reports, and is not.")
+            raise UsageError(
+                f"{reference} must be set in the environment of the task that reports, and is not; set it."
+            )
         return value
     from google.api_core import exceptions
     from google.auth.exceptions import GoogleAuthError
@@ -52,11 +54,11 @@ def read_secret(reference: str, client: Any = None) -> str:
     except (exceptions.NotFound, exceptions.Forbidden, exceptions.FailedPrecondition, UnicodeDecodeError) as error:
         raise UsageError(
             f"{reference} must be a secret that the service account may read (Secret Manager Secret Accessor), and is"
-            f" not ({type(error).__name__})."
+            f" not ({type(error).__name__}); grant it that role, or correct the name."
         ) from error
     except (exceptions.GoogleAPIError, GoogleAuthError) as error:
         raise TryAgainError(
-            f"Secret Manager must answer for {reference}, and does not ({type(error).__name__})."
+            f"Secret Manager must answer for {reference}, and does not ({type(error).__name__}); run again later."
         ) from error
 
 
@@ -78,7 +80,9 @@ def post(address: str, reference: str, report: RunReport) -> None:
     except ValueError:
         host, port, parts = None, None, urllib.parse.urlsplit("")
     if not host or not (parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)):
-        raise UsageError(f"The secret {reference} must hold an address https://…, and holds something else.")
+        raise UsageError(
+            f"The secret {reference} must hold an address https://…, and holds something else; correct it."
+        )
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(host, port, timeout=_TIMEOUT_SECONDS)
     path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
@@ -88,14 +92,18 @@ def post(address: str, reference: str, report: RunReport) -> None:
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
         raise TryAgainError(
-            f"The webhook of {reference} must answer, and does not ({type(error).__name__})."
+            f"The webhook of {reference} must answer, and does not ({type(error).__name__}); see whether it is up."
         ) from error
     finally:
         connection.close()
     if status >= 500 or status in _PASSING_STATUSES:
-        raise TryAgainError(f"The webhook of {reference} must take the report, and does not now (HTTP {status}).")
+        raise TryAgainError(
+            f"The webhook of {reference} must take the report, and does not now (HTTP {status}); run again later."
+        )
     if not 200 <= status < 300:
-        raise UsageError(f"The webhook of {reference} must take the report, and refuses it (HTTP {status}).")
+        raise UsageError(
+            f"The webhook of {reference} must take the report, and refuses it (HTTP {status}); correct its address."
+        )
 
 
 def send_mail(server: str, settings: MailSettings, report: RunReport) -> None:
@@ -121,16 +129,22 @@ def send_mail(server: str, settings: MailSettings, report: RunReport) -> None:
     except smtplib.SMTPResponseException as error:
         kind = TryAgainError if 400 <= error.smtp_code < 500 else UsageError
         raise kind(
-            f"The mail server of {settings.server} must take the report, and does not ({error.smtp_code})."
+            f"The mail server of {settings.server} must take the report, and does not ({error.smtp_code});"
+            " look at its log."
         ) from error
     except smtplib.SMTPRecipientsRefused as error:
-        raise UsageError(f"The mail server of {settings.server} must know the recipients, and refuses all.") from error
+        raise UsageError(
+            f"The mail server of {settings.server} must know the recipients, and refuses all; correct them."
+        ) from error
     except (OSError, smtplib.SMTPException) as error:
         raise TryAgainError(
-            f"The mail server of {settings.server} must answer, and does not ({type(error).__name__})."
+            f"The mail server of {settings.server} must answer, and does not ({type(error).__name__});"
+            " see whether it is up."
         ) from error
     if refused:
-        raise UsageError(f"The mail server of {settings.server} must know the recipients, and refuses {len(refused)}.")
+        raise UsageError(
+            f"The mail server of {settings.server} must know the recipients, and refuses {len(refused)}; correct them."
+        )
 
 
 @contextlib.contextmanager
@@ -143,7 +157,7 @@ def _signed_in(server: str, reference: str) -> Iterator[smtplib.SMTP]:
     if not host or parts.scheme not in ("smtp", "smtps") or (parts.username is None) != (parts.password is None):
         raise UsageError(
             f"The secret {reference} must hold smtps://user:password@host:port, or smtp://…, with both of user and"
-            " password or none, and holds something else."
+            " password or none, and holds something else; correct it."
         )
     context = ssl.create_default_context()
     connection = (

@@ -17,7 +17,7 @@ def require_reference(field: str, reference: str) -> None:
     require(
         _VARIABLE.fullmatch(reference) is not None or _SECRET.fullmatch(reference) is not None,
         f"{field} must be the NAME of a variable of the environment, or projects/<project>/secrets/<name>/versions/"
-        "<number or latest> of Secret Manager, and never the secret itself; what was given is neither.",
+        "<number or latest> of Secret Manager, and never the secret itself; name one of them.",
     )
 
 

@@ -169,7 +169,7 @@ def _read_request(said: str) -> TrainingRequest:
     except OSError as error:
         raise UsageError(
             f"The request of a training must be JSON, or a file with it; {said} cannot be read"
-            f" ({error.strerror or error}): the worker that a run has started writes it."
+            f" ({error.strerror or error}); start the run first, whose worker writes it."
         ) from error
 
 

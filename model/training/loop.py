@@ -283,10 +283,10 @@ class Training:
         norm = float(counts["gradient_norm"])
         state = self._state
         if not math.isfinite(loss) or not math.isfinite(norm):
-            what = f"The training loss must be a number, and is {loss}"
+            where = f"at step {step}, {self._position(step, batches)}"
             if math.isfinite(loss):
-                what = f"The gradients must be numbers, and their norm is {norm}"
-            raise DataError(f"{what} at step {step}, {self._position(step, batches)}; {self._mend}.")
+                raise DataError(f"The gradients must be numbers, and their norm is {norm} {where}; {self._mend}.")
+            raise DataError(f"The training loss must be a number, and is {loss} {where}; {self._mend}.")
         state.recent = [*state.recent, loss][-_DIVERGENCE_STEPS:]
         if len(state.recent) < _DIVERGENCE_STEPS:
             return

@@ -47,7 +47,7 @@ def require_vertex(config: PipelineConfig) -> VertexSettings:
     if config.vertex is None:
         raise UsageError(
             f"A configuration for Vertex AI must have vertex=VertexSettings(…), and {config.name!r} has none;"
-            " docs/vertex.md shows how to add it to any configuration."
+            " add it as docs/vertex.md shows."
         )
     return config.vertex
 

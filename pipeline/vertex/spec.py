@@ -53,7 +53,7 @@ def complete(
     containers = containers_of(task)
     if missing := set(containers) - {name for name, _ in _tasks(spec)}:
         raise ConfigurationError(
-            f"The compiled pipeline must have all nodes, and has not {', '.join(sorted(missing))}."
+            f"The compiled pipeline must have all nodes, and has not {', '.join(sorted(missing))}; please report it."
         )
     for name, compiled in _tasks(spec):
         if name not in containers:
