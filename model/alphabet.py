@@ -1,8 +1,8 @@
 """The letters of a language: how a transcript is brought to them, and the vocabulary of a CTC head that spells them.
 
-A letter is a code point here, as a token of the published checkpoints is: a letter of Devanagari and the vowel sign that
-stands on it are two. Sources of the rules: the Unicode Standard, chapter 3 (default case conversion, with the final
-sigma), annex 15 (NFC and NFKC) and SpecialCasing.txt (the Turkic i without and with a dot).
+A letter is a code point here, as a token of the published checkpoints is: a letter of Devanagari and the vowel sign
+that stands on it are two. Sources of the rules: the Unicode Standard, chapter 3 (default case conversion, with the
+final sigma), annex 15 (NFC and NFKC) and SpecialCasing.txt (the Turkic i without and with a dot).
 """
 
 from __future__ import annotations

@@ -106,8 +106,8 @@ class Vocabulary:
             shown = " ".join(WORD_DELIMITER_TOKEN if letter == " " else letter for letter in missing)
             raise CheckpointError(
                 f"The vocabulary of {where} must spell the transcripts, and these letters are no tokens of it: {shown};"
-                " choose a checkpoint for this alphabet (letters are as ingest leaves them, in English capitals), or set"
-                " checkpoint.new_head, which puts a new head for these letters on its backbone."
+                " choose a checkpoint for this alphabet (letters are as ingest leaves them, in English capitals), or"
+                " set checkpoint.new_head, which puts a new head for these letters on its backbone."
             )
 
     def encode(self, text: str) -> list[int]:

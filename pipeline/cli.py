@@ -18,6 +18,7 @@ from pipeline.commands.export import export
 from pipeline.commands.gc import gc
 from pipeline.commands.help_page import Command, Group
 from pipeline.commands.ingest import ingest
+from pipeline.commands.init import init
 from pipeline.commands.outcome import ending_in_code
 from pipeline.commands.push import push
 from pipeline.commands.review import review
@@ -31,9 +32,21 @@ from pipeline.commands.vertex import vertex
 
 # In the order of the help.
 _COMMANDS = (
-    run, runs, review, approve, reject, transcribe, evaluate, score, ingest, convert, export, push, gc, doctor,
-    completion,
-)  # fmt: skip
+    init,
+    run,
+    runs,
+    review,
+    approve,
+    reject,
+    transcribe,
+    evaluate,
+    score,
+    ingest,
+    convert,
+    export,
+    push,
+    doctor,
+)
 
 app = typer.Typer(
     name="w2v2",

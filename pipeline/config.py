@@ -137,8 +137,8 @@ class PipelineConfig:
     def with_sources(self, corpus: str | None, checkpoint: str | None, language: str | None = None) -> PipelineConfig:
         """Returns the configuration with another corpus or checkpoint, where one is given.
 
-        Another checkpoint keeps nothing of the first: neither its language nor its reference activations. Whether it gets
-        a new head is up to the transcripts, and stays.
+        Another checkpoint keeps nothing of the first: neither its language nor its reference activations. Whether it
+        gets a new head is up to the transcripts, and stays.
         """
         config = self
         if corpus is not None:

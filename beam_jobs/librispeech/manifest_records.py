@@ -1,4 +1,4 @@
-"""The records of a manifest, from bytes to fields: one of each line, but in CSV, where a quoted field may hold lines."""
+"""The records of a manifest, from bytes to fields: one for each line, but in a CSV a quoted field may hold lines."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _of_csv(
         except csv.Error as error:
             if reader.line_num > before + 1:
                 raise DataError(
-                    f"A quoted field of a CSV must end with a quote, and the one that begins in line {number} of {where}"
+                    f"A quoted field of a CSV must end with a quote, and one that begins in line {number} of {where}"
                     f" swallows {reader.line_num - before - 1} lines after it ({error}); close it, or double the quote."
                 ) from error
             yield Record(number, {}, f"In line {number}, the CSV is broken: {error}.")

@@ -34,8 +34,8 @@ class IngestSettings:
       validation_speaker_fraction: Share of the training speakers that validate where there is no dev subset.
       transcripts: `required`, or `none`: every file of sound is then a record without words, as pre-training takes it;
         transcripts that are there are not looked at, and nobody is put aside to be tested on.
-      transcript_normaliser: How transcripts are brought to their normal form: `english`, capitals and the apostrophe, as
-        LibriSpeech has them; or `unicode`, the letters of `alphabet`.
+      transcript_normaliser: How transcripts are brought to their normal form: `english`, capitals and the apostrophe
+        as LibriSpeech has them; or `unicode`, the letters of `alphabet`.
       alphabet: The letters that transcripts may have, and how a text is brought to them; only with `unicode`. What is
         spoken and is none of them makes a transcript a reject.
       subsets: Which subsets are read, where the corpus has more; none for all.
@@ -88,8 +88,9 @@ class IngestSettings:
         )
         require(
             (self.transcript_normaliser == "unicode") == (self.alphabet is not None),
-            "ingest.alphabet must be Alphabet(letters=…) with ingest.transcript_normaliser 'unicode', and be left out with"
-            f" 'english'; it is {'left out' if self.alphabet is None else 'given'} with {self.transcript_normaliser!r}.",
+            "ingest.alphabet must be Alphabet(letters=…) with ingest.transcript_normaliser 'unicode', and be left out"
+            f" with 'english'; with {self.transcript_normaliser!r} it is"
+            f" {'left out' if self.alphabet is None else 'given'}.",
         )
         for subset, split in self.splits.items():
             require(

@@ -80,10 +80,20 @@ def judge_non_inferiority(difference: Difference, margin: float) -> NonInferiori
         margin=margin,
         difference=difference.value,
         upper_bound=bound,
-        smallest_detectable=margin - (_Z - _Z_POWER) * error,
+        smallest_detectable=smallest_detectable(margin, error),
         equal_rejected=_equal_rejected(error, margin),
-        smallest_margin=2 * _Z * error,
+        smallest_margin=smallest_margin(error),
     )
+
+
+def smallest_margin(error: float) -> float:
+    """Returns the margin below which equal systems are rejected more often than 5 %, given the standard error."""
+    return 2 * _Z * error
+
+
+def smallest_detectable(margin: float, error: float) -> float:
+    """Returns the smallest true regression that is rejected in 80 % of test sets with this standard error."""
+    return margin - (_Z - _Z_POWER) * error
 
 
 def _equal_rejected(error: float, margin: float) -> float:

@@ -38,10 +38,8 @@ def evaluate(
     corpus: Annotated[
         str,
         typer.Option(
-            metavar=CORPUS_METAVAR,
-            help=f"What holds the speech: 'synthetic'; {CORPUS_WORDS}; or a directory that w2v2"
-            " ingest has written. A path, or a gs:// address.",
-            autocompletion=complete_corpus,
+            help="What w2v2 ingest takes: subsets of LibriSpeech, such as test-clean,test-other; a directory in its"
+            " layout; an archive; a manifest; or 'synthetic', or a directory that ingest has written."
         ),
     ],
     beam_flags: BeamFlagsArgument = None,

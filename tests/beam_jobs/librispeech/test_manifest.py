@@ -205,7 +205,7 @@ def test_faults_say_what_they_can():
         (["", "  "], "data/own/manifest.tsv is empty."),
         (["audio|text", "a.wav|hi"], r"it must name the columns, .* and names no audio and text: 'audio\|text'; add"),
         (["audio;words"], r"it must name the columns, .* and names no text: 'audio;words'; add the header"),
-        (["audio,text", 'a.wav,"hi', "b.wav,ho", "c.wav,hu"], r"the one that begins in line 2 of \S+ swallows 2 lines"),
+        (["audio,text", 'a.wav,"hi', "b.wav,ho", "c.wav,hu"], r"one that begins in line 2 of \S+ swallows 2 lines"),
         (["a.wav\thi"], r"must name the columns, .* and names no audio and text: 'a.wav\\thi'; add the header"),
         (["audio\tsplit"], "and names no text: 'audio\\\\tsplit'"),
         (["audio\tpath\ttext"], r"it names audio more than once \(audio and path\); keep one of these columns"),

@@ -79,7 +79,8 @@ def test_a_report_shows_name_hash_and_definition():
 
 def test_a_name_that_is_none():
     with pytest.raises(
-        UsageError, match=r"A normaliser must be one of none, librispeech, unpunctuated, characters, not 'x'; name one\."
+        UsageError,
+        match=r"A normaliser must be one of none, librispeech, unpunctuated, characters, not 'x'; name one\.",
     ):
         get_normaliser("x")
 

@@ -247,7 +247,11 @@ def test_a_baseline_that_does_not_fit_is_named():
 @pytest.mark.parametrize(
     ("setting", "error", "message"),
     [
-        ({"normaliser": "x"}, UsageError, "A normaliser must be one of none, librispeech, unpunctuated, not 'x'"),
+        (
+            {"normaliser": "x"},
+            UsageError,
+            "A normaliser must be one of none, librispeech, unpunctuated, characters, not 'x'",
+        ),
         ({"resamples": 99}, ConfigurationError, r"resamples must be at least 100, not 99\."),
         ({"num_frequent": -1}, ConfigurationError, r"num_frequent must be at least 0, not -1\."),
         ({"margin": -0.1}, ConfigurationError, r"margin must be a difference of fractions, 0\.005 for half a point"),

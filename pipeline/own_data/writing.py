@@ -1,0 +1,58 @@
+"""Writes the configuration, and the manifest that it may need, and never over what was there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from model.errors import ConfigurationError, UsageError
+from model.storage import replacing
+from pipeline.config import load_config
+
+
+def require_free(output: Path, force: bool) -> Path:
+    """Returns where the manifest of a configuration lies, if it needs one: beside it, under the same name.
+
+    Args:
+      output: The configuration.
+      force: Whether what is there is replaced.
+
+    Raises:
+      UsageError: the name is none of a Python file, its directory does not exist, or something is there.
+    """
+    if output.suffix != ".py":
+        raise UsageError(f"--output must be a Python file that ends in .py, not {str(output)!r}.")
+    absolute = output.expanduser().absolute()
+    if not absolute.parent.is_dir():
+        raise UsageError(f"--output must be in a directory that exists; {absolute.parent} does not.")
+    manifest = absolute.with_suffix(".tsv")
+    for path in (absolute, manifest):
+        is_ours = path.is_file() and (path == absolute or absolute.is_file())
+        if path.exists() and not (force and is_ours):
+            mend = "add --force to replace it, or name another --output" if is_ours else "name another --output"
+            raise UsageError(f"w2v2 init writes over no file, and {path} exists; {mend}.")
+    return manifest
+
+
+def write_files(output: Path, text: str, manifest: Path, manifest_text: str) -> None:
+    """Writes the manifest, where there is one, then the configuration, and loads it.
+
+    Args:
+      output: The configuration.
+      text: Its source.
+      manifest: Where its manifest lies.
+      manifest_text: The content of the manifest; empty where none is needed, and one of an earlier time goes.
+    """
+    if manifest_text:
+        _write(manifest, manifest_text)
+    else:
+        manifest.unlink(missing_ok=True)
+    _write(output.expanduser().absolute(), text)
+    try:
+        load_config(str(output.expanduser()))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"The configuration that was written needs a change by hand: {error}") from error
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
