@@ -1,4 +1,4 @@
-"""Recordings in Greek, spoken by espeak-ng, as somebody would have them: a folder of sound, and a table of what is said.
+"""Recordings in Greek, spoken by espeak-ng, as somebody would have them: a folder of sound, and a table of texts.
 
 Sentences are made of a few words in any order, so that a small model can learn them in a minute.
 """
@@ -42,7 +42,7 @@ def speakers(count):
 
 
 def record(folder, num_speakers, each, seed=1):
-    """Writes recordings below `ηχογραφήσεις/`, WAV and FLAC of several rates; returns rows of path, text and speaker."""
+    """Writes recordings below `ηχογραφήσεις/`, WAV and FLAC of several rates; returns path, text, speaker."""
     (folder / "ηχογραφήσεις").mkdir(parents=True)
     voice, rows = Voice(), []
     for speaker_index, speaker in enumerate(speakers(num_speakers)):

@@ -20,8 +20,8 @@ def init(
         str,
         typer.Argument(
             metavar="FOLDER|TABLE",
-            help="The folder of your recordings, with a table of transcripts or a .txt beside each; or the table itself:"
-            " .tsv, .csv, .jsonl.",
+            help="The folder of your recordings, with a table of transcripts or a .txt beside each; or the table"
+            " itself: .tsv, .csv or .jsonl.",
             show_default="this folder",
         ),
     ] = ".",

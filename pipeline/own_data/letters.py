@@ -29,7 +29,7 @@ _LONGEST_WORDS, _LONGEST_CHINESE_WORDS = 8.0, 4.0
 # Marks and modifiers that any script has.
 _COMMON = {"COMBINING", "MODIFIER", "VARIATION"}
 # Signs that are a part of words: the apostrophe, Catalan's point and Hebrew's geresh and gershayim.
-_APOSTROPHES = "'\N{RIGHT SINGLE QUOTATION MARK}"
+_APOSTROPHES = "'\N{RIGHT SINGLE QUOTATION MARK}\N{MODIFIER LETTER APOSTROPHE}"
 _WORD_SIGNS = f"{_APOSTROPHES}\N{MIDDLE DOT}\N{HEBREW PUNCTUATION GERESH}\N{HEBREW PUNCTUATION GERSHAYIM}"
 _LEAST_SIGNS = 2
 _ZWNJ = "\N{ZERO WIDTH NON-JOINER}"
@@ -127,7 +127,8 @@ def find_letters(
             " --language en leaves out the transcripts with others."
         )
     signs = _word_signs(forms)
-    kept |= signs
+    # One apostrophe stands for all.
+    kept = (kept - set(_APOSTROPHES)) | signs
     if _needs_zwnj(forms, main):
         kept.add(_ZWNJ)
         notes.append("The zero-width non-joiner (U+200C) stands within words, and is kept as a letter.")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from model import load_model
+from model.alphabet import Alphabet
 from model.checkpoint import convert_checkpoint, read_checkpoint
 from model.checkpoint.target import target_of
 from model.errors import CheckpointError
@@ -112,3 +113,20 @@ def test_nothing_asked_for_nothing_changed():
     checkpoint = read_checkpoint(VARIANTS / "headless")
     target = target_of(checkpoint, None)
     assert (target.head, target.config, target.has_new_head) == ("none", checkpoint.config, False)
+
+
+@pytest.mark.parametrize("variant", ["group_post_norm", "attention_adapter", "pretraining", "headless"])
+def test_a_new_head_for_another_language_takes_the_place_of_any_head(variant, tmp_path):
+    alphabet = Alphabet("αβγδε")
+    report = convert_checkpoint(
+        VARIANTS / variant, tmp_path / "model", head="ctc", vocabulary=alphabet.vocabulary(), seed=3, new_head=True
+    )
+    loaded = load_model(tmp_path / "model")
+    assert loaded.vocabulary == alphabet.vocabulary()
+    assert loaded.config.vocab_size == 10
+    drawn = [row["variable"] for row in report["tensors"] if row["dtype"] == "random"]
+    assert len(drawn) == 2
+    assert report["head"] == "ctc"
+    assert report["source_head"] == {"pretraining": "pretraining", "headless": "none"}.get(variant, "ctc")
+    convert_checkpoint(VARIANTS / variant, tmp_path / "kept")
+    assert_same_backbone(loaded.model, load_model(tmp_path / "kept").model)
