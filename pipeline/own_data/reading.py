@@ -93,8 +93,8 @@ def how_to_read(found: Transcripts, manifest_path: Path) -> Reading:
             f"There must be {_LEAST_UNITS} recordings at least, one each to train on, to validate and to test, and"
             f" {'one is' if units == 1 else f'{units} are'} there."
         )
-    fractions = _fractions(units, by_speaker=with_speakers and all_known)
-    settings = ManifestSettings(found.audio_directory, **fractions)
+    validation, test = _fractions(units, by_speaker=with_speakers and all_known)
+    settings = ManifestSettings(found.audio_directory, validation_fraction=validation, test_fraction=test)
     is_carved = with_splits and VALIDATION not in named
     if found.source is not None and with_splits == bool(named) and with_speakers == bool(speakers) and not is_carved:
         return Reading(found.source, "", settings, all_known, with_splits, tuple(remarks))
@@ -135,11 +135,12 @@ def _carved(utterances: Sequence[Utterance]) -> list[Utterance]:
     return [dataclasses.replace(one, split=chosen[unit(one)]) if one.split == TRAIN else one for one in utterances]
 
 
-def _fractions(units: int, by_speaker: bool) -> dict[str, float]:
+def _fractions(units: int, by_speaker: bool) -> tuple[float, float]:
+    """Returns the shares that validate and that are tested on."""
     if by_speaker:
         test = min(0.3, max(0.1, _GOOD_TEST_SPEAKERS / units))
-        return {"test_fraction": round(test, 3), "validation_fraction": round(min(0.2, max(0.1, 1 / units)), 3)}
-    return {"test_fraction": round(min(0.2, max(0.1, _GOOD_TEST_RECORDINGS / units)), 3), "validation_fraction": 0.1}
+        return round(min(0.2, max(0.1, 1 / units)), 3), round(test, 3)
+    return 0.1, round(min(0.2, max(0.1, _GOOD_TEST_RECORDINGS / units)), 3)
 
 
 def placed(

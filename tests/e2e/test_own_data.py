@@ -50,7 +50,7 @@ def test_the_run_ends_in_accept(released):
 
 
 def test_what_is_released_spells_greek(released):
-    run, workspace = released
+    _, workspace = released
     root = workspace / "releases" / "wav2vec2-greek"
     assert sorted(path.name for path in root.iterdir()) == ["checkpoint", "onnx", "saved_model"]
     letters = set("άέήίαβγδεζηθικλμνξοπρςστυφψωύώ")
@@ -67,7 +67,7 @@ def test_what_is_released_spells_greek(released):
 
 
 def test_transcribing_gives_greek_letters(released, place):
-    run, workspace = released
+    _, workspace = released
     (evaluation,) = (workspace / "pipelines").glob("*/WEREvaluator/evaluation/*/utterances.jsonl")
     rows = [json.loads(line) for line in evaluation.read_text(encoding="utf-8").splitlines()]
     assert len(rows) >= 15

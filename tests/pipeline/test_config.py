@@ -1,5 +1,6 @@
 """Configurations: those that come with the project, a person's own, and mistakes in them."""
 
+import dataclasses
 import re
 
 import pytest
@@ -8,8 +9,10 @@ from beam_jobs.librispeech.settings import IngestSettings
 from components.checkpoint_converter.settings import CheckpointSettings
 from components.pretraining_evaluator.settings import PretrainingEvaluationSettings, PretrainingGateSettings
 from components.wer_evaluator.settings import EvaluationSettings, GateSettings
+from model.alphabet import Alphabet
 from model.errors import ConfigurationError
 from model.settings import from_json, to_json
+from model.text import ENGLISH_LETTERS, librispeech_vocabulary
 from model.training.settings import TrainingSettings
 from pipeline.config import CONFIGS_DIRECTORY, CorpusConfig, PipelineConfig, load_config
 
@@ -46,6 +49,10 @@ def test_another_corpus_is_another_pipeline(tmp_path):
     other = config.with_sources(None, "elsewhere", "fra")
     assert other.checkpoint == CheckpointSettings("elsewhere", language="fra")
     assert other.with_sources(None, "tiny").checkpoint == CheckpointSettings("tiny"), "nothing of the other is kept"
+    new = dataclasses.replace(config, checkpoint=CheckpointSettings("tiny", new_head=True))
+    assert new.with_sources(None, "elsewhere").checkpoint == CheckpointSettings("elsewhere", new_head=True), (
+        "its letters"
+    )
 
 
 def minimal(**changes):
@@ -69,6 +76,13 @@ def minimal(**changes):
         (
             {"ingest": IngestSettings(transcripts="none")},
             "ingest.transcripts must be 'required' with train.task 'ctc', which learns them, not 'none'",
+        ),
+        (
+            {
+                "train": TrainingSettings(steps=1, task="pretraining"),
+                "checkpoint": CheckpointSettings("tiny", new_head=True),
+            },
+            "checkpoint.new_head must be left out with train.task 'pretraining', which has no CTC head",
         ),
     ],
 )
@@ -176,3 +190,24 @@ def test_a_file_that_defines_none_is_said(tmp_path, content, message):
         load_config(str(path))
     with pytest.raises(ConfigurationError, match="must be a file that exists"):
         load_config(str(tmp_path / "none.py"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"transcript_normaliser": "unicode"}, r"must be Alphabet\(letters=…\) with .* 'unicode', .* it is left out"),
+        ({"alphabet": Alphabet("ab")}, r"and be left out with 'english'; with 'english' it is given"),
+        ({"transcript_normaliser": "greek"}, "transcript_normaliser must be 'english' or 'unicode', not 'greek'"),
+    ],
+)  # fmt: skip
+def test_an_alphabet_belongs_to_the_normaliser_unicode(fields, message):
+    with pytest.raises(ConfigurationError, match=message):
+        IngestSettings(**fields)
+
+
+def test_a_configuration_for_another_language_travels_as_json():
+    ingest = IngestSettings(transcript_normaliser="unicode", alphabet=Alphabet("αβγ'", case="lower"))
+    config = minimal(ingest=ingest, checkpoint=CheckpointSettings("tiny", new_head=True))
+    assert from_json(PipelineConfig, to_json(config)) == config
+    assert ingest.vocabulary.tokens[4:] == ("|", "α", "β", "γ", "'")
+    assert (IngestSettings().letters, IngestSettings().vocabulary) == (ENGLISH_LETTERS, librispeech_vocabulary())

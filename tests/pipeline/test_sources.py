@@ -4,13 +4,14 @@ from pathlib import Path
 import pytest
 
 from components.checkpoint_converter.settings import CheckpointSettings
+from model.alphabet import Alphabet
 from model.beam_search import BeamSearchSettings
-from model.errors import UsageError
+from model.errors import CheckpointError, UsageError
 from model.export.destinations.settings import PublicationSettings
 from model.pretrained import TINY
 from model.text import librispeech_vocabulary
 from pipeline.config import load_config
-from pipeline.sources import find_sources, with_absolute_sources
+from pipeline.sources import find_sources, find_start, with_absolute_sources
 from pipeline.workspace import Workspace
 from tests.fake_hub import COMMIT
 
@@ -117,6 +118,20 @@ def test_a_backbone_without_a_head_gets_the_tokens_of_the_transcripts(config, tm
     chosen = with_absolute_sources(config.with_sources(corpus, str(GOLDEN / "pretraining")))
     sources = find_sources(chosen, Workspace(tmp_path / "workspace"))
     assert sources.vocabulary == librispeech_vocabulary().to_mapping()
+
+
+@pytest.mark.parametrize("checkpoint", ["tiny", str(GOLDEN / "headless"), str(GOLDEN / "attention_adapter")])
+def test_any_checkpoint_gets_the_letters_of_an_alphabet_where_a_new_head_is_asked_for(config, corpus, checkpoint):
+    ingest = dataclasses.replace(config.ingest, transcript_normaliser="unicode", alphabet=Alphabet("αβγ"))
+    chosen = dataclasses.replace(config.with_sources(corpus, checkpoint), ingest=ingest)
+    new = dataclasses.replace(chosen, checkpoint=dataclasses.replace(chosen.checkpoint, new_head=True))
+    start = find_start(with_absolute_sources(new))
+    assert start.vocabulary == Alphabet("αβγ").vocabulary()
+    if checkpoint != str(GOLDEN / "headless"):
+        with pytest.raises(
+            CheckpointError, match=r"these letters are no tokens of it: α β γ; .* or set checkpoint.new_head"
+        ):
+            find_start(with_absolute_sources(chosen))
 
 
 def test_random_weights_have_an_architecture_and_no_file(config, tmp_path, corpus):

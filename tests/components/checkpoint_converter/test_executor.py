@@ -9,6 +9,7 @@ from tfx.types import standard_artifacts
 from beam_jobs import places
 from components.checkpoint_converter.executor import Executor
 from model import load_model
+from model.alphabet import Alphabet
 from model.errors import CheckpointError
 from model.pretrained import TINY
 from model.storage import sha256_of_file, sha256_of_files
@@ -97,6 +98,14 @@ def test_a_checkpoint_of_the_hub_is_recorded_with_its_commit(hub, tmp_path):
     assert artifact.get_string_custom_property("source_revision") == COMMIT
     manifest = json.loads((tmp_path / "model" / "Format-Serving" / "MANIFEST.json").read_text())
     assert manifest["source_checkpoint"] == source
+
+
+def test_a_new_head_takes_the_place_of_one_that_spells_another_language(tmp_path):
+    artifact, vocabulary = model_artifact(tmp_path), Alphabet("αβγ").vocabulary()
+    given = properties("tiny", vocabulary=json.dumps(vocabulary.to_mapping(), ensure_ascii=False), new_head=1)
+    Executor().Do({}, {"model": [artifact]}, given)
+    assert load_model(tmp_path / "model" / "Format-Serving").vocabulary == vocabulary
+    assert artifact.get_string_custom_property("head") == "ctc"
 
 
 @pytest.mark.parametrize("head", ["ctc", "pretraining"])

@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beam_jobs.librispeech.ingest import ingest
+from components.wer_evaluator.gate import decide
+from components.wer_evaluator.settings import GateSettings
 from model.alphabet import Alphabet
 from model.pretrained import TINY_PRETRAINED
 from pipeline import cli
@@ -24,6 +26,7 @@ from pipeline.own_data.plan import ENGLISH, MULTILINGUAL, make_plan
 from pipeline.sources import find_sources, with_absolute_sources
 from pipeline.workspace import Workspace
 from tests.own_recordings import GREEK, rows_of, sound, table
+from tests.passing_metrics import METRICS, replaced
 
 PROJECT = Path(__file__).parents[3]
 
@@ -350,3 +353,21 @@ def test_large_alphabets_are_formatted(examined, tmp_path):
 @given(text=st.text())
 def test_texts_are_written_as_python(text):
     assert eval(literal(text)) == text
+
+
+def test_the_gate_that_is_written_stays_closed_for_a_bad_model(examined, tmp_path):
+    path = tmp_path / "run.py"
+    path.write_text(configuration_text(examined, make_plan(examined, path, "tiny", 10, None), path), encoding="utf-8")
+    gate = load_config(str(path)).gate
+    assert isinstance(gate, GateSettings)
+    # On splits of 10 utterances and 100 words, as its margins are for.
+    good = decide(METRICS, gate)
+    assert good.verdict == "ACCEPT", [check for check in good.checks if check.verdict == "FAIL"]
+    for change, failed in (
+        (replaced(0.31, "splits", "test-clean", "words", "wer"), "max_wer/test-clean"),
+        (replaced({"alone": "ηφη", "onnx": ""}, "silence", 0, "texts"), "silence_words"),
+        (replaced(None, "splits", "test-clean", "words", "wer"), "max_wer/test-clean"),
+    ):
+        decision = decide(change, gate)
+        assert decision.verdict == "REJECT"
+        assert failed in [check.name for check in decision.checks if check.verdict == "FAIL"]

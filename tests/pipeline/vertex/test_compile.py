@@ -17,13 +17,15 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from beam_jobs import cloud_storage
 from beam_jobs.engines import _options, _require_dataflow_flags
+from beam_jobs.librispeech.settings import IngestSettings
 from components.checkpoint_converter.settings import CheckpointSettings
 from components.evaluation.blessing import PIPELINE_PROPERTY
 from components.wer_evaluator.settings import EvaluationSettings
+from model.alphabet import Alphabet
 from model.beam_search import BeamSearchSettings
 from model.errors import ConfigurationError, UsageError
 from model.export.destinations.settings import PublicationSettings
-from pipeline.config import load_config
+from pipeline.config import CorpusConfig, load_config
 from pipeline.nodes import FORMAT_BY_PUSHER, node_ids
 from pipeline.vertex.compile import CompiledPipeline, compile_for_vertex
 from pipeline.vertex.settings import DataflowSettings, RetrySettings, TrainingJobSettings
@@ -372,3 +374,20 @@ def test_what_only_this_machine_has_is_refused(change, message):
     config = get_config()
     with pytest.raises(UsageError, match=message):
         compile_for_vertex(change(config))
+
+
+def test_a_configuration_for_another_language_is_compiled():
+    alphabet = Alphabet("αβγδε'", case="lower")
+    config = dataclasses.replace(
+        get_config(),
+        corpus=CorpusConfig("gs://speech/greek/table.tsv"),
+        ingest=IngestSettings(transcript_normaliser="unicode", alphabet=alphabet),
+        checkpoint=CheckpointSettings("tiny", new_head=True),
+        vertex=vertex_settings(corpus_may_change=True),
+    )
+    job = compile_for_vertex(config).job
+    converter = parameters(tasks(job)["CheckpointConverter"])
+    assert converter["new_head"] == "1"
+    assert list(json.loads(converter["vocabulary"])) == ["<pad>", "<s>", "</s>", "<unk>", "|", *"αβγδε'"]
+    settings = json.loads(parameters(tasks(job)["LibriSpeechExampleGen"])["settings"])
+    assert settings["alphabet"] == {"letters": "αβγδε'", "case": "lower", "form": "NFC", "word_spaces": True}
