@@ -1,18 +1,16 @@
 """What a person sees of runs in the terminal.
 
 On a terminal, one line moves while a node runs and stays, with its time, when it has ended. Elsewhere (a file, a CI
-log) lines are only added, without control characters. `pipeline.colours` says where there are colours.
+log) lines are only added, without control characters. `pipeline.terminal` says where there are colours.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import os
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -26,15 +24,13 @@ from components.decisions import WORDS
 from model.durations import format_seconds
 from model.speech_progress import SPEECH_EVENT, SpeechProgress
 from pipeline.check import Check
-from pipeline.colours import colour_system
 from pipeline.gate_display import checks_table, deciding
 from pipeline.run_entry import FINISHED_STATES, NodeEntry, RunEntry
+from pipeline.terminal import show_error
 
 _NAME_WIDTH = 24
 _TIME_WIDTH = 12
 _BAR_WIDTH = 20
-# A file or a CI log has no width of its own; this is enough for a path or a reason.
-_PLAIN_WIDTH = 160
 _PLAIN_PROGRESS_SECONDS = 30.0
 
 _MARK_BY_STATE = {
@@ -57,29 +53,6 @@ _STYLE_BY_RUN_STATE = {"COMPLETE": "green", "FAILED": "red", "UNREADABLE": "red"
 VERDICT_STYLES = {"ACCEPT": "bold green", "REJECT": "bold red", "NEEDS_REVIEW": "bold yellow"}
 _STYLE_BY_DECISION = {"approve": "bold green", "reject": "bold red"}
 _VERDICT_WORDS = {"ACCEPT": "ACCEPT", "REJECT": "REJECT", "NEEDS_REVIEW": "NEEDS REVIEW"}
-
-
-def make_console(stream: TextIO | None = None) -> Console:
-    """Returns a console on a stream, standard output by default, that never breaks long words such as paths."""
-    file = stream or sys.stdout
-    if hasattr(file, "reconfigure"):
-        # A terminal that cannot show «✓» gets «?», not an error.
-        file.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
-    is_terminal = file.isatty()
-    width = None if is_terminal or "COLUMNS" in os.environ else _PLAIN_WIDTH
-    return Console(
-        file=file,
-        highlight=False,
-        color_system=colour_system(file),
-        # rich takes FORCE_COLOR for a terminal, and lines would move in a log.
-        force_terminal=is_terminal,
-        width=width,
-    )
-
-
-def silent_console() -> Console:
-    """Returns a console that shows nothing, for commands whose output is one JSON document."""
-    return Console(quiet=True, force_terminal=False)
 
 
 @dataclasses.dataclass
@@ -443,11 +416,6 @@ def show_message(console: Console, message: str) -> None:
     """Shows what came of a command, line by line; what a person typed in it is escaped."""
     for line in message.splitlines():
         console.print(_on_one_line(line), markup=False, soft_wrap=True)
-
-
-def show_error(console: Console, message: str) -> None:
-    """Shows the one sentence that a command ends with."""
-    console.print(Text.assemble(("✗ ", "bold red"), message), soft_wrap=True)
 
 
 def display_path(path: str | Path) -> str:

@@ -31,6 +31,7 @@ def pytest_addoption(parser):
         help="a directory with LibriSpeech/ and wer_librispeech/; runs the tests that need real data",
     )
     parser.addoption("--browser", type=Path, help="a Chromium or Chrome; runs the tests that open pages in a browser")
+    parser.addoption("--zsh", type=Path, help="zsh; runs the tests of completion in it")
     parser.addoption("--node", type=Path, help="Node.js; runs the tests that load a release in JavaScript")
 
 
@@ -40,8 +41,8 @@ def pytest_sessionstart():
 
 
 def pytest_collection_modifyitems(config, items):
-    """Tests marked `real_data`, `browser` or `node` are left out unless they are asked for, and then they must run."""
-    for mark in ("real_data", "browser", "node"):
+    """Tests marked `real_data`, `browser`, `node` or `zsh` are left out; those that are asked for must run."""
+    for mark in ("real_data", "browser", "node", "zsh"):
         if config.getoption(f"--{mark.replace('_', '-')}") is None:
             left_out = [item for item in items if item.get_closest_marker(mark)]
             config.hook.pytest_deselected(items=left_out)

@@ -1,5 +1,6 @@
 """A workspace with runs of many kinds, as TFX and the records leave them, without running anything."""
 
+import dataclasses
 import datetime as dt
 import os
 from pathlib import Path
@@ -49,7 +50,7 @@ class WorkspaceWithRuns:
         self.artifacts, self.places = {}, {}
 
     def add(
-        self, number, *, state="COMPLETE", outputs=(), verdict=None, pushed=False, decided=None, takes=(),
+        self, number, *, state="COMPLETE", outputs=(), verdict="", pushed=False, decided=None, takes=(),
         pipeline="small", record=True,
     ):  # fmt: skip
         """Adds a run; returns its id.
@@ -61,7 +62,10 @@ class WorkspaceWithRuns:
         started = dt.datetime.strptime(run_id[:15], "%Y%m%dT%H%M%S").replace(tzinfo=dt.timezone.utc)
         if record:
             RunDirectory(self.workspace.runs_dir / run_id).create(
-                RunRecord(run_id, pipeline, {}, started.isoformat(), state=state, digests={"corpus": "c"}, nodes=NODES)
+                dataclasses.replace(
+                    RunRecord(run_id, pipeline, {}, started.isoformat(), digests={"corpus": "c"}, nodes=NODES),
+                    state=state,
+                )
             )
         digest = f"{number:064x}"
         for output in outputs:
@@ -97,7 +101,9 @@ class WorkspaceWithRuns:
             artifact.custom_properties["blessed"].int_value = int(verdict == "ACCEPT")
             artifact.custom_properties["current_model_id"].int_value = self.artifacts.get((run_id, "release"), 0)
         if output == "pushed_model":
-            artifact.custom_properties["pushed_destination"].string_value = str(self.workspace.releases_dir / "m/onnx/1")
+            artifact.custom_properties["pushed_destination"].string_value = str(
+                self.workspace.releases_dir / "m/onnx/1"
+            )
         execution.id = execution_id
         self.places[run_id, output] = place
         self.artifacts[run_id, output] = self._execute(

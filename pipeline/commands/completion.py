@@ -17,6 +17,12 @@ COMPLETE_VARIABLE = "_W2V2_COMPLETE"
 """Where this is set, a shell asks for what may follow; the scripts set it."""
 
 _SHELLS = ("bash", "zsh")
+_ZSH_REGISTRATION = "compdef _w2v2_completion w2v2"
+# From a directory of fpath, zsh runs the script as the function _w2v2 when Tab is pressed, and wants an answer.
+_ZSH_REGISTRATION_AND_CALL = f"""{_ZSH_REGISTRATION}
+if [[ $funcstack[1] == _w2v2 ]]; then
+  _w2v2_completion "$@"
+fi"""
 
 
 def complete_shell(incomplete: str) -> list[str]:
@@ -35,6 +41,8 @@ def completion(
     from typer.completion import get_completion_script
 
     script = get_completion_script(prog_name="w2v2", complete_var=COMPLETE_VARIABLE, shell=shell)
+    if shell == "zsh":
+        script = script.replace(_ZSH_REGISTRATION, _ZSH_REGISTRATION_AND_CALL)
     sys.stdout.write(f"{script}\n")
     return 0
 

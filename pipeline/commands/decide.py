@@ -36,7 +36,7 @@ def reject(
 
 
 def _decided(word: Word, run_id: str, reason: str, as_json: bool, workspace: str | None) -> int:
-    from pipeline.display import make_console, silent_console
+    from pipeline.terminal import make_console, silent_console
 
     terminal = silent_console() if as_json else make_console()
     cloud = cloud_runs_at(word, workspace)

@@ -7,8 +7,8 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-from pipeline.colours import colour_system
 from pipeline.commands.examples import EXAMPLES, EXIT_CODES
+from pipeline.terminal import colour_system
 
 
 class Command(TyperCommand):
@@ -45,6 +45,8 @@ def examples_of(command_path: str) -> tuple[tuple[str, str], ...]:
 def _prepare(command: Any, context: Any) -> None:
     from typer import rich_utils
 
+    # typer's tables cut a word that is wider than its column, such as an address, at its end.
+    rich_utils.Table = _folding_table()
     rich_utils.COLOR_SYSTEM = colour_system(sys.stdout)
     # It also takes GITHUB_ACTIONS for a terminal. Where there are colours, they come from the line above.
     rich_utils.FORCE_TERMINAL = None if sys.stdout.isatty() else False
@@ -54,6 +56,32 @@ def _prepare(command: Any, context: Any) -> None:
             parameter.display_type_rich = _no_type
 
 
+def _folding_table() -> type:
+    """Returns a table for narrow terminals.
+
+    A word that is wider than its column goes on in the next line, unless it is an option, and a column without a word,
+    such as that of short options, takes no room.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    class FoldingTable(Table):
+        def add_row(self, *renderables: Any, **kwargs: Any) -> None:
+            for renderable in renderables:
+                for text in getattr(renderable, "renderables", [renderable]):
+                    if isinstance(text, Text):
+                        text.overflow = "fold"
+            super().add_row(*renderables, **kwargs)
+            for column, cell in zip(self.columns, renderables, strict=False):
+                column.no_wrap |= isinstance(cell, Text) and cell.plain.startswith("--")
+
+        def __rich_console__(self, console: Any, options: Any) -> Any:
+            self.columns = [column for column in self.columns if any(map(str, column.cells))]
+            return super().__rich_console__(console, options)
+
+    return FoldingTable
+
+
 def _no_type(ctx: Any) -> None:
     """What typer asks for to show the type of a value."""
 
@@ -61,7 +89,7 @@ def _no_type(ctx: Any) -> None:
 def _show_examples(context: Any) -> None:
     from rich.text import Text
 
-    from pipeline.display import make_console
+    from pipeline.terminal import make_console
 
     terminal = make_console(sys.stdout)
     terminal.print(Text(" Examples", style="bold"))
@@ -76,7 +104,7 @@ def _show_exit_codes() -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from pipeline.display import make_console
+    from pipeline.terminal import make_console
 
     terminal = make_console(sys.stdout)
     terminal.print()

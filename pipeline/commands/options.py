@@ -27,7 +27,7 @@ CORPUS_WORDS = (
     " a manifest of own recordings (.tsv, .jsonl)"
 )
 CHECKPOINT_METAVAR = "CHECKPOINT"
-CHECKPOINT_WORDS = "a directory, a file of weights, or hf://owner/name\\[@revision]"
+CHECKPOINT_WORDS = "a directory, a file of weights, or hf://owner/name, also with @revision"
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 # A text: a path would make one slash of the two in gs://.
@@ -104,7 +104,7 @@ VertexCheckpointOption = Annotated[
     typer.Option(
         "--checkpoint",
         metavar=CHECKPOINT_METAVAR,
-        help="'tiny', 'random' or hf://owner/name\\[@revision]; default: the configuration's.",
+        help="'tiny', 'random' or hf://owner/name, also with @revision; default: the configuration's.",
         autocompletion=complete_checkpoint,
         show_default=False,
     ),

@@ -52,7 +52,7 @@ def ending_in_code(function: Callable[..., int]) -> Callable[..., None]:
 
 def console() -> Console:
     """Returns the console on standard output."""
-    from pipeline.display import make_console
+    from pipeline.terminal import make_console
 
     return make_console()
 
@@ -68,7 +68,7 @@ def say(message: str, code: int, as_json: bool) -> int:
     if as_json:
         print_json({"error": message, "exit_code": code})
         return code
-    from pipeline.display import make_console, show_error
+    from pipeline.terminal import make_console, show_error
 
     show_error(make_console(sys.stderr), message)
     return code

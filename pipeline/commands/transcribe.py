@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 def transcribe(
     audio: Annotated[
         list[Path],
-        typer.Argument(
-            metavar="AUDIO…", help="Sound files (FLAC, WAV, OGG, MP3, …), folders, or - for standard input."
-        ),
+        typer.Argument(metavar="AUDIO", help="Sound files (FLAC, WAV, OGG, MP3, …), folders, or - for standard input."),
     ],
     model: Annotated[
         Path | None,

@@ -6,22 +6,21 @@ import pytest
 from rich.console import Console
 
 from components.decisions import DecisionRecord
+from pipeline.check import Check
 from pipeline.display import (
     RunDisplay,
     display_path,
     format_percent,
-    make_console,
     show_checks,
     show_gates,
     show_message,
     show_review,
     show_runs,
     show_summary,
-    silent_console,
 )
-from pipeline.doctor import Check
 from pipeline.record import RunRecord
 from pipeline.run_entry import NodeEntry, Release, RunEntry
+from pipeline.terminal import make_console, silent_console
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 

@@ -106,14 +106,6 @@ def test_a_run_that_is_under_way_is_named(tmp_path):
     assert message == f"{tmp_path}; run 20260101T000000Z-aaaa is under way (process {os.getpid()})"
 
 
-def test_accelerators_are_seen_by_their_device_files(tmp_path):
-    assert doctor.check_accelerators(tmp_path, {}).message == "none; training runs on the CPU"
-    (tmp_path / "nvidia0").touch()
-    (tmp_path / "nvidiactl").touch()
-    assert doctor.check_accelerators(tmp_path, {}).message == "1 NVIDIA GPU (nvidia0)"
-    assert doctor.check_accelerators(tmp_path, {"TPU_NAME": "local"}).message == "TPU: local"
-
-
 def test_the_verdict_is_that_of_the_worst():
     fine, warning = doctor.Check("a", "ok", ""), doctor.Check("b", "warn", "")
     assert doctor.is_well([fine, warning])

@@ -15,7 +15,8 @@ from tfx import v1 as tfx
 from tfx.orchestration import metadata
 from tfx.types import artifact, standard_artifacts
 
-from model.errors import DataError
+from model.errors import DataError, UsageError
+from pipeline.collection.free import collect, end_collection
 from pipeline.execution import compile_pipeline, execute, graph_of
 from pipeline.failure import explain
 from pipeline.partial_run import Plan, plan_resume, plan_run, run_to_resume
@@ -314,3 +315,49 @@ def test_a_run_may_end_early(house):
     entry = read_run(house.workspace, run_id)
     assert entry.verdict is None
     assert entry.releases == {}
+
+
+def to_double(graph, past):
+    return plan_run(graph, None, "double_node", past, DIGESTS)
+
+
+def test_what_gc_freed_is_made_again_and_all_else_comes_from_the_cache(house):
+    freed = house.run(number=1, plan=to_double)
+    published = house.run(number=7)
+    plan = collect(house.workspace, keep_runs=1)
+    assert {item.run_ids for item in plan.items} == {(freed,)}
+    assert [item.path.parts[-3] for item in plan.items] == ["source_node", "double_node"]
+    assert plan.kept == {published: "its model is published"}
+    assert set(house.states(house.run(number=7)).values()) == {"CACHED"}
+    again = house.run(number=1, plan=to_double)
+    assert [house.states(again)[node] for node in ("source_node", "double_node")] == ["COMPLETE", "COMPLETE"]
+    assert "source_node, double_node" in read_run(house.workspace, freed).freed
+    assert read_run(house.workspace, again).freed == ""
+
+
+def test_the_cache_gives_nothing_of_a_gc_that_was_killed(house, monkeypatch):
+    """The metadata store says that it is deleted, and TFX asks no more than whether a directory is there."""
+    freed = house.run(number=1, plan=to_double)
+    house.run(number=7)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pipeline.collection.free.remove", killed)
+        with pytest.raises(KeyboardInterrupt):
+            collect(house.workspace, keep_runs=1)
+    (uri,) = read_run(house.workspace, freed).nodes[0].outputs
+    assert Path(uri.uri).is_dir()
+    end_collection(house.workspace)
+    assert not Path(uri.uri).exists()
+    again = house.run(number=1, plan=to_double)
+    assert [house.states(again)[node] for node in ("source_node", "double_node")] == ["COMPLETE", "COMPLETE"]
+
+
+def test_a_run_that_was_freed_is_none_to_begin_from(house):
+    house.run(number=1, plan=to_double)
+    house.run(number=7, digests={**DIGESTS, "corpus": "another"})
+    collect(house.workspace, keep_runs=1)
+    with pytest.raises(UsageError, match="--from judge_node reuses the outputs of source_node, double_node, and no ea"):
+        house.run(number=1, plan=lambda graph, past: plan_run(graph, "judge_node", None, past, DIGESTS))

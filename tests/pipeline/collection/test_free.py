@@ -42,7 +42,7 @@ run_kinds = st.fixed_dictionaries(
     {
         "state": st.sampled_from(["COMPLETE", "FAILED", "INTERRUPTED"]),
         "outputs": st.sampled_from([(), ("examples",), TRAINED, RELEASED]),
-        "verdict": st.sampled_from([None, "ACCEPT", "REJECT", "NEEDS_REVIEW"]),
+        "verdict": st.sampled_from(["", "ACCEPT", "REJECT", "NEEDS_REVIEW"]),
         "pushed": st.booleans(),
         "decided": st.sampled_from([None, "approve", "reject"]),
         "pipeline": st.sampled_from(["small", "large"]),
@@ -57,11 +57,11 @@ run_kinds = st.fixed_dictionaries(
 def test_what_is_protected_stays_byte_for_byte(tmp_path_factory, kinds, keep_runs):
     made = WorkspaceWithRuns(tmp_path_factory.mktemp("random") / "workspace")
     uses = {}
-    for number, kind in enumerate(kinds):
-        kind = dict(kind)
+    for number, drawn in enumerate(kinds):
+        kind = dict(drawn)
         before = [(run, output) for run, output in made.artifacts if output == "examples"]
         kind["takes"] = before[-1:] if kind.pop("cached") and "examples" not in kind["outputs"] else []
-        if kind["verdict"] is None:
+        if not kind["verdict"]:
             kind["decided"] = None
         run_id = made.add(number, **kind)
         uses[run_id] = {key for key in made.artifacts if key[0] == run_id} | set(kind["takes"])
@@ -115,7 +115,9 @@ def _record(made, run_id):
 def test_what_a_kept_run_took_over_stays(made):
     old = made.add(1, outputs=TRAINED)
     made.add(2, outputs=("model",), takes=[(old, "examples")])
-    assert listed(made, keep_runs=1) == {("artifact", f"pipelines/small/Trainer/model/{made.places[old, 'model'].name}")}
+    assert listed(made, keep_runs=1) == {
+        ("artifact", f"pipelines/small/Trainer/model/{made.places[old, 'model'].name}")
+    }
 
 
 def test_a_baseline_that_no_run_knows_any_more_stays(made):
@@ -151,7 +153,10 @@ def test_what_the_evaluator_blessed_is_told_apart_from_what_a_resolver_found(wor
     judge(first, "ACCEPT")
     judge(second, "REJECT", content="others")
     runs = read_store(workspace.metadata_file).runs
-    assert [(runs[one].verdict, runs[one].is_blessed) for one in (first, second)] == [("ACCEPT", True), ("REJECT", False)]
+    assert [(runs[one].verdict, runs[one].is_blessed) for one in (first, second)] == [
+        ("ACCEPT", True),
+        ("REJECT", False),
+    ]
 
 
 def test_a_model_that_a_person_approved_in_the_store_alone_stays(made):
