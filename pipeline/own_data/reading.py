@@ -70,11 +70,13 @@ def how_to_read(found: Transcripts, manifest_path: Path) -> Reading:
         with_splits = False
     with_speakers = bool(speakers)
     if not all_known:
+        unknown = sum(not one.speaker for one in utterances)
+        where = f" in {unknown:,} of {len(utterances):,} recordings" if speakers else ""
         remarks.append(
             Remark(
                 "warning",
-                "Nobody says who speaks, so each recording counts as a speaker of its own: people may be trained on and"
-                " tested, and the WER be too good. A column speaker mends it.",
+                f"Nobody says who speaks{where}, so each recording counts as a speaker of its own: people may be"
+                " trained on and tested, and the WER be too good. A column speaker mends it.",
             )
         )
     if not with_splits and all_known and len(speakers) < _LEAST_UNITS:
