@@ -31,7 +31,7 @@ DIFFERENCE = {
 
 
 def counts(wer, deletions=2):
-    return {"words": 100, "utterances": 10, "deletions": deletions, "wer": wer}
+    return {"words": 100, "utterances": 10, "deletions": deletions, "insertions": 1, "wer": wer}
 
 
 def measured_split(wer):

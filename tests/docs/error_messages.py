@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import dataclasses
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -38,6 +39,7 @@ class Message:
         return not re.search(r"\w", self.text)
 
 
+@functools.cache
 def messages(root: Path = ROOT) -> list[Message]:
     """Returns every message of the packages below root, in the order of their places."""
     trees = {

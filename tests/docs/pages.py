@@ -37,7 +37,7 @@ class Block:
 
 
 def pages(root: Path = ROOT) -> list[Path]:
-    """Returns the files: README, CONTRIBUTING, CHANGELOG, all of docs/, and the README of every directory that has one."""
+    """Returns the files: those of the root, all of docs/, and the README of every directory that has one."""
     found = [root / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
     found += sorted((root / "docs").rglob("*.md"))
     for folder in ("demo", "notebooks", "benchmarks", "images", "model", "tests"):

@@ -16,6 +16,7 @@ from typing import Any
 import click
 import typer
 
+from model.errors import ConfigurationError
 from pipeline.cli import app
 from pipeline.config import load_config
 from tests.docs.pages import ROOT
@@ -83,9 +84,9 @@ def _alternatives(line: str) -> list[str]:
 
 
 def _simple_commands(line: str) -> Iterator[list[str]]:
-    for inner in re.findall(r"\$\(([^()]*)\)", line):
-        yield from _simple_commands(inner)
-    line = re.sub(r"\$\(([^()]*)\)", "VALUE", line)
+    line, inner = _without_substitutions(line)
+    for text in inner:
+        yield from _simple_commands(text)
     words = shlex.shlex(line, posix=True, punctuation_chars=";|&<>")
     words.whitespace_split = True
     words.commenters = "#" if re.search(r"(^|\s)#\s|^#", line) else ""
@@ -103,6 +104,20 @@ def _simple_commands(line: str) -> Iterator[list[str]]:
             command = []
         else:
             command.append(word)
+
+
+def _without_substitutions(line: str) -> tuple[str, list[str]]:
+    """Returns a line with VALUE for each `$(…)`, and what stood in them."""
+    inner: list[str] = []
+    while (begin := line.find("$(")) >= 0:
+        depth, end, is_quoted = 1, begin + 2, False
+        while depth and end < len(line):
+            is_quoted ^= line[end] == "'"
+            depth += 0 if is_quoted else (line[end] == "(") - (line[end] == ")")
+            end += 1
+        inner.append(line[begin + 2 : end - 1])
+        line = f"{line[:begin]}VALUE{line[end:]}"
+    return line, inner
 
 
 def _without_preface(words: list[str]) -> list[str]:
@@ -177,7 +192,10 @@ def check_w2v2(words: list[str]) -> None:
         )
     config = context.params.get("config")
     if isinstance(config, str) and not config.endswith(".py"):
-        load_config(config)
+        try:
+            load_config(config)
+        except ConfigurationError as error:
+            raise WrongCommandError(f"w2v2 {' '.join(words)}: {error}") from error
 
 
 def check_options(words: Sequence[str]) -> None:
@@ -250,9 +268,8 @@ def _check_pytest(words: list[str]) -> None:
         if flag.startswith("--"):
             if flag not in {"--deselect", "--timeout", "--dist"} and f'"{flag}"' not in ours:
                 raise WrongCommandError(f"pytest must have the flag {flag}, and has not.")
-        elif "/" in word or word == "tests":
-            if not (ROOT / word.partition("::")[0]).exists():
-                raise WrongCommandError(f"{word} must be a file of the project, and is none.")
+        elif ("/" in word or word == "tests") and not (ROOT / word.partition("::")[0]).exists():
+            raise WrongCommandError(f"{word} must be a file of the project, and is none.")
 
 
 def _check_pip(words: list[str]) -> None:

@@ -84,6 +84,13 @@ def _check_ways(code: str) -> None:
     assert {"masked", "unmasked", "alone"} <= _words_of_the_code()
 
 
+def _check_measured_padding(code: str) -> None:
+    """What the piece above it prints; test_padding.py runs that, and looks at the numbers."""
+    printed = re.search(r'print\(f"(largest logit .*)"\)', (ROOT / "docs" / "padding.md").read_text(encoding="utf-8"))
+    assert printed is not None
+    assert re.fullmatch(re.sub(r"\{[^}]+\}", r"[\\d.e+-]+", printed[1]), code.strip())
+
+
 def _check_workspace(code: str) -> None:
     named = re.findall(r"^ {2}([\w.]+)", code, re.MULTILINE)
     assert len(named) > 5
@@ -106,7 +113,7 @@ _TEXTS = {
     ("docs/evaluation.md", "  Padding"): _check_ways,
     ("docs/evaluation.md", '{"format_version"'): _check_keys,
     ("docs/gates.md", "✓ non_inferiority/"): _check_verdict,
-    ("docs/padding.md", "  Padding"): _check_ways,
+    ("docs/padding.md", "largest logit"): _check_measured_padding,
     ("docs/running.md", "workspace/"): _check_workspace,
     ("docs/running.md", '{"runs"'): _check_keys,
     ("docs/running.md", '{"run_id"'): _check_keys,
@@ -129,7 +136,7 @@ def _check_titled(block: Block) -> None:
     name = Path(block.page).name
     tests = [text for text in _TESTS.values() if f'"{name}"' in text]
     takes_all = any(re.search(r"pieces\(\w+\)\.items\(\)", text) for text in tests)
-    assert takes_all or any(f'"{block.title}"' in text for text in tests), (
+    assert takes_all or any(f"{quote}{block.title}{quote}" in text for quote in "\"'" for text in tests), (
         f"{block.place}: a test must execute the piece with the title {block.title!r}, by tests/documented_code.py."
     )
 
@@ -204,7 +211,7 @@ def test_the_list_of_what_cannot_be_run_has_no_more_than_the_pages():
         ("w2v2 run --from", "requires an argument"),
         ("w2v2 run --config no_such", "--config must be one of"),
         ("w2v2 convert base", "Missing argument"),
-        ("w2v2 evaluate tiny --corpus synthetic --padding some", "Invalid value"),
+        ("w2v2 evaluate tiny --corpus synthetic --pad-to many", "Invalid value"),
         ("w2v2 schedule plan|applyy --config x.py", "w2v2 schedule applyy must be a command"),
         ("ffmpeg -i a.mkv - | w2v2 transcrib -", "w2v2 transcrib must be a command"),
         ("A=1 \\\n  .venv/bin/w2v2 runs --no-such", "No such option"),
@@ -264,7 +271,7 @@ def test_an_unknown_language_and_an_untold_text_are_failures(tmp_path: Path):
 
 def test_a_titled_piece_without_a_test_and_an_open_block_are_failures(tmp_path: Path):
     page = tmp_path / "page.md"
-    page.write_text('```python title="nobody runs this"\nx = 1\n```\n')
+    page.write_text(f'```python title="{"nobody"} runs this"\nx = 1\n```\n')
     with pytest.raises(AssertionError, match="a test must execute the piece"):
         _check_block(next(blocks(page, tmp_path)))
     page.write_text("```bash\nmake\n")
