@@ -147,10 +147,9 @@ def _check_block(block: Block) -> None:
     if block.language in {"bash", "sh", "shell"}:
         check_script(block.code)
     elif block.language == "python":
+        # What has a title is executed, be it a whole file or a few lines that are put into one.
         if not block.title:
             check_python(block.code)
-        else:
-            compile(block.code, block.place, "exec")
     elif block.language == "json":
         json.loads(block.code)
     elif block.language in {"yaml", "toml"}:

@@ -46,13 +46,21 @@ def test_every_work_that_is_referred_to_can_be_found(citation):
         assert 1990 < work["year"] <= dt.datetime.now(tz=dt.timezone.utc).year, work
 
 
+def _plain(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 @pytest.fixture(scope="module")
 def licences():
     """Licence by package of this environment, as the piece of the page prints them."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(pieces("licences.md")["list licences"], "licences.md", "exec"), {})
-    return dict(line.split("\t", 1) for line in printed.getvalue().splitlines())
+    told = dict(line.split("\t", 1) for line in printed.getvalue().splitlines())
+    # An environment may hold what somebody has installed beside it.
+    locked = re.findall(r"^([A-Za-z0-9._-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE)
+    wanted = {_plain(name) for name in locked}
+    return {name: licence for name, licence in told.items() if _plain(name) in wanted}
 
 
 def test_every_package_whose_licence_asks_for_something_is_on_the_page(licences):

@@ -96,7 +96,8 @@ def test_no_link_anchor_or_picture_is_broken(site, built):
 
 
 def test_broken_links_are_found(tmp_path):
-    (tmp_path / "there.html").write_text("")
+    for name in ("there.html", "page.html"):
+        (tmp_path / name).write_text("")
     page = _Page(
         '<a href="there.html">a</a><a href="#here">b</a><h1 id="here"><a href="gone.html">c</a><img src="gone.png">'
         '<a href="#away">d</a><a href="there.html#away">e</a><a href="https://example.org/x">f</a>'
