@@ -105,10 +105,12 @@ def evaluate(
         from beam_jobs.evaluation.evaluate import evaluate as make_evaluation
         from beam_jobs.evaluation.tables import TableSettings
         from model.beam_search import BeamSearchSettings
-        from pipeline.collection.plan import held
+        from model.metrics import ScoringSettings
         from pipeline.sources import absolute_corpus, make_synthetic_corpus
 
         search = None if language_model is None else BeamSearchSettings(str(language_model))
+        # Of pre-training, whose models have no texts, it says nothing.
+        normaliser = getattr(chosen.evaluation, "normaliser", ScoringSettings().normaliser)
         request = EvaluationRequest(
             model=model,
             corpus=str(make_synthetic_corpus(chosen, place)) if corpus == SYNTHETIC else absolute_corpus(corpus),
@@ -116,7 +118,11 @@ def evaluate(
             padding=padding,
             baseline=baseline,
             language=language,
-            tables=TableSettings(pad_to or PUBLISHED_PADDING_SAMPLES, beam_search=search),
+            tables=TableSettings(
+                pad_to or PUBLISHED_PADDING_SAMPLES,
+                beam_search=search,
+                scoring=ScoringSettings(normaliser=normaliser),
+            ),
             ingest=chosen.ingest,
             workers=workers,
             beam_flags=beam_flags or (),

@@ -58,7 +58,9 @@ def init(
     ] = None,
     max_wer: Annotated[
         float | None,
-        typer.Option(min=0.0, metavar="FRACTION", help="The ceiling of the WER that the gate holds; default: 0.3."),
+        typer.Option(
+            min=0.0, max=10.0, metavar="FRACTION", help="The ceiling of the WER that the gate holds; default: 0.3."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over an earlier configuration.")] = False,
     as_json: JsonOption = False,
@@ -73,13 +75,13 @@ def init(
     from pipeline.own_data.plan import make_plan
     from pipeline.own_data.writing import require_free, write_files
 
-    code = _language(language)
+    code, output = _language(language), output.expanduser()
     manifest = require_free(output, force)
     choose = functools.partial(
         find_letters, language=code, case=_case(case), least_count=least_letter_count, keep_digits=keep_digits
     )
     with shown(None if as_json else console(), "Looking at the recordings"):
-        found = examine(Path(recordings).expanduser(), manifest, choose)
+        found = examine(recordings, manifest, choose)
         plan = make_plan(found, output, checkpoint, steps, max_wer)
     write_files(output, configuration_text(found, plan, output), manifest, found.reading.manifest)
     if as_json:

@@ -65,49 +65,7 @@ ConfigOption = Annotated[
 ]
 IngestConfigOption = Annotated[
     str,
-    typer.Option(
-        "--config",
-        metavar=CONFIG_METAVAR,
-        help=f"{CONFIG_WORDS}; its ingest settings are taken: splits, limits, shards.",
-        autocompletion=complete_config,
-    ),
-]
-VertexConfigOption = Annotated[
-    str,
-    typer.Option(
-        "--config",
-        metavar=CONFIG_METAVAR,
-        help=f"{CONFIG_WORDS}; its vertex=VertexSettings(…) names project and region.",
-        autocompletion=complete_config,
-    ),
-]
-ScheduleConfigOption = Annotated[
-    str,
-    typer.Option(
-        "--config",
-        metavar=CONFIG_METAVAR,
-        help=f"{CONFIG_WORDS}; its vertex=VertexSettings(…) names project and region, its schedule= the times.",
-        autocompletion=complete_config,
-    ),
-]
-VertexCorpusOption = Annotated[
-    str | None,
-    typer.Option(
-        "--corpus",
-        metavar=CORPUS_METAVAR,
-        help="'synthetic', or a corpus in Cloud Storage, gs://…; default: the configuration's.",
-        show_default=False,
-    ),
-]
-VertexCheckpointOption = Annotated[
-    str | None,
-    typer.Option(
-        "--checkpoint",
-        metavar=CHECKPOINT_METAVAR,
-        help="'tiny', 'random' or hf://owner/name, also with @revision; default: the configuration's.",
-        autocompletion=complete_checkpoint,
-        show_default=False,
-    ),
+    typer.Option("--config", help="The configuration whose ingest settings are taken: letters, splits and more."),
 ]
 
 LanguageOption = Annotated[

@@ -54,13 +54,11 @@ def show_plan(console: Console, found: Examination, plan: Plan, output: Path) ->
     if found.reading.manifest:
         files += f" and {display_path(found.reading.corpus)}"
     head = " with a new CTC head" if plan.new_head else ""
-    console.print(
-        Text(
-            f"  Wrote {printable(files)}: {plan.steps:,} steps from {printable(plan.checkpoint)}{head}; the gate asks"
-            f" for a WER of {100 * plan.max_wer:g} % at most, which is yours to decide there."
-        ),
-        soft_wrap=False,
+    told = (
+        f"Wrote {printable(files)}: {plan.steps:,} steps from {printable(plan.checkpoint)}{head}; the gate asks for a"
+        f" WER of {100 * plan.max_wer:g} % at most, which is yours to decide there."
     )
+    console.print(Padding(Text(told, overflow="fold"), (0, 0, 0, 2)))
     console.print()
     console.print(Text(f"    w2v2 run --config {printable(display_path(output))}", style="bold"), soft_wrap=True)
 

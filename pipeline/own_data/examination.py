@@ -8,7 +8,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ class Examination:
 
 
 def examine(
-    place: Path,
+    place: str,
     manifest_path: Path,
     choose_letters: Callable[[Sequence[str]], Letters] = find_letters,
 ) -> Examination:
@@ -131,8 +131,9 @@ def examine(
     taken, refused = placed(found, reading, normalise)
     rejects = [*found.faults, *refused]
     usable: list[Utterance] = []
+    missing = frozenset(sounds.missing)
     for one in taken:
-        reason = _fault_of_sound(one.audio, sounds)
+        reason = _fault_of_sound(one.audio, sounds, missing)
         if reason:
             rejects.append(Fault(one.audio, reason))
         else:
@@ -172,12 +173,12 @@ def _no_sound(found: Transcripts, sounds: Sounds) -> str:
     )
 
 
-def _fault_of_sound(audio: str, sounds: Sounds) -> str:
+def _fault_of_sound(audio: str, sounds: Sounds, missing: Collection[str]) -> str:
     if audio in sounds.faults:
         return sounds.faults[audio]
     sound = sounds.by_path.get(audio)
     if sound is None:
-        return f"{printable(Path(audio).name)} is not there." if audio in set(sounds.missing) else ""
+        return f"{printable(Path(audio).name)} is not there." if audio in missing else ""
     limits = IngestSettings()
     if sound.samples < limits.min_samples:
         return f"{printable(Path(audio).name)} has less than {limits.min_samples / SAMPLE_RATE_HZ:g} s of sound."

@@ -171,7 +171,9 @@ def placed(
     for outcome in parse_manifest(io.BytesIO(content), reading.corpus, reading.settings, normalise):
         if isinstance(outcome, ManifestEntry):
             audio = os.path.normpath(location(reading.corpus, outcome.audio))
-            kept.append(dataclasses.replace(by_audio[audio], split=outcome.split))
+            # It is there, unless somebody has changed the table meanwhile.
+            if audio in by_audio:
+                kept.append(dataclasses.replace(by_audio[audio], split=outcome.split))
         elif outcome.reason not in known:
             rejects.append(Fault(outcome.audio or f"line {outcome.line}", outcome.reason))
     return kept, rejects

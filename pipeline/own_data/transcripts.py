@@ -16,7 +16,7 @@ from beam_jobs.librispeech.manifest_fields import OWN_SPEAKER, split_name
 from beam_jobs.librispeech.manifest_records import read_records
 from beam_jobs.librispeech.references import Reference, read_references
 from beam_jobs.librispeech.settings import IngestSettings
-from beam_jobs.places import printable
+from beam_jobs.places import is_remote, list_tree, printable
 from model.errors import DataError, UsageError
 
 TABLE_SUFFIXES = (".tsv", ".csv", ".jsonl", ".ndjson")
@@ -83,7 +83,7 @@ class Transcripts:
     unwritten: tuple[str, ...] = ()
 
 
-def find_transcripts(place: Path, passed_over: Path | None = None) -> Transcripts:
+def find_transcripts(place: str, passed_over: Path | None = None) -> Transcripts:
     """Finds recordings with their texts.
 
     Args:
@@ -94,7 +94,12 @@ def find_transcripts(place: Path, passed_over: Path | None = None) -> Transcript
       UsageError: there is no such place, or several tables are in it and nobody says which.
       DataError: nothing is found, or a table cannot be read.
     """
-    place = Path(os.path.abspath(place))  # noqa: PTH100 — links stay as they are named
+    if is_remote(place) or "://" in place:
+        raise UsageError(f"w2v2 init looks at files of this machine, not at {place!r}; copy some of them here.")
+    return _find(Path(os.path.abspath(Path(place).expanduser())), passed_over)  # noqa: PTH100 — links stay as named
+
+
+def _find(place: Path, passed_over: Path | None) -> Transcripts:
     if place.is_file():
         if not place.name.lower().endswith(_NAMED_SUFFIXES):
             raise UsageError(
@@ -124,13 +129,12 @@ def find_transcripts(place: Path, passed_over: Path | None = None) -> Transcript
 
 
 def sounds_below(folder: Path) -> Iterator[Path]:
-    """Yields all files of sound of a folder, at any depth, sorted within each directory."""
-    for directory, inner, names in os.walk(folder):
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
-        for name in sorted(names):
-            # What macOS leaves on other disks is called like sound, and is none.
-            if name.lower().endswith(SOUND_SUFFIXES) and not name.startswith("."):
-                yield Path(directory, name)
+    """Yields all files of sound of a folder, at any depth, in the order of their paths; links are followed."""
+    for entry in list_tree(str(folder)):
+        # What macOS leaves on other disks is called like sound, and is none.
+        is_hidden = any(part.startswith(".") for part in entry.path.split("/"))
+        if entry.path.lower().endswith(SOUND_SUFFIXES) and not is_hidden:
+            yield folder / entry.path
 
 
 def _stem(table: Path) -> str:
@@ -367,10 +371,18 @@ def write_manifest(utterances: Iterable[Utterance], with_speakers: bool, with_sp
       utterances: The recordings.
       with_speakers: Whether it says who speaks.
       with_splits: Whether it says where each belongs.
+
+    Raises:
+      DataError: the name of a file cannot stand in one.
     """
     columns = ["audio", "text", *(["speaker"] if with_speakers else []), *(["split"] if with_splits else []), "gender"]
     lines = ["\t".join(columns)]
     for one in utterances:
+        if not one.audio.isprintable():
+            raise DataError(
+                "A manifest must name recordings in UTF-8 that can be printed, and"
+                f" {printable(one.audio)} cannot be; rename it, or the folders that it is in."
+            )
         values = {**dataclasses.asdict(one), "text": " ".join(one.text.split())}
         lines.append("\t".join(values[column] for column in columns))
     return "\n".join(lines) + "\n"

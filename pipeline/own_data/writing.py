@@ -21,7 +21,7 @@ def require_free(output: Path, force: bool) -> Path:
     """
     if output.suffix != ".py":
         raise UsageError(f"--output must be a Python file that ends in .py, not {str(output)!r}.")
-    absolute = output.expanduser().absolute()
+    absolute = output.absolute()
     if not absolute.parent.is_dir():
         raise UsageError(f"--output must be in a directory that exists; {absolute.parent} does not.")
     manifest = absolute.with_suffix(".tsv")
@@ -46,9 +46,9 @@ def write_files(output: Path, text: str, manifest: Path, manifest_text: str) -> 
         _write(manifest, manifest_text)
     else:
         manifest.unlink(missing_ok=True)
-    _write(output.expanduser().absolute(), text)
+    _write(output.absolute(), text)
     try:
-        load_config(str(output.expanduser()))
+        load_config(str(output))
     except ConfigurationError as error:
         raise ConfigurationError(f"The configuration that was written needs a change by hand: {error}") from error
 

@@ -158,3 +158,19 @@ def test_a_damaged_recording_is_named(call, release, corpus):
     code, _, err = call(release, "--corpus", corpus)
     assert code == 3
     assert "may be rejected, and 1 of 9 were (5-7-0001: " in err
+
+
+def test_texts_are_compared_as_the_configuration_says(call, release, corpus, tmp_path):
+    (tmp_path / "letters.py").write_text(
+        "import dataclasses\n"
+        "from components.wer_evaluator.settings import EvaluationSettings\n"
+        "from pipeline.config import load_config\n"
+        "def get_config():\n"
+        "    return dataclasses.replace(load_config('local'), evaluation=EvaluationSettings(normaliser='characters'))\n"
+    )
+    code, out, _ = call(release, "--corpus", corpus, "--split", "test-b", "--config", "letters.py", "--json")
+    assert code == 0
+    (alone, *_) = json.loads(out)["splits"]["test-b"]["rows"]
+    found = alone["score"]
+    assert found["normaliser"]["name"] == "characters"
+    assert found["words"]["words"] == found["characters"]["characters"] > 9

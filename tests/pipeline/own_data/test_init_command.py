@@ -270,11 +270,11 @@ def test_mistakes_end_in_one_sentence(here, call, options, code, message):
 def test_english_keeps_its_head_and_another_language_gets_one(here, tmp_path):
     english = ["HELLO THERE", "IT IS ME", "GOOD MORNING", "WHO IS IT"]
     table(tmp_path / "en" / "speech.tsv", rows_of(tmp_path / "en", texts=english))
-    found = examine(tmp_path / "en", here / "run.tsv")
+    found = examine(str(tmp_path / "en"), here / "run.tsv")
     plan = make_plan(found, Path("run.py"), None, None, None)
     assert (plan.checkpoint, plan.new_head, found.ingest.transcript_normaliser) == (ENGLISH, False, "english")
     table(tmp_path / "el" / "speech.tsv", rows_of(tmp_path / "el"))
-    found = examine(tmp_path / "el", here / "run.tsv")
+    found = examine(str(tmp_path / "el"), here / "run.tsv")
     plan = make_plan(found, Path("Mein Lauf (2).py"), None, None, None)
     assert (plan.checkpoint, plan.new_head, plan.is_small) == (MULTILINGUAL, True, False)
     assert plan.name == "mein-lauf-2"
@@ -316,7 +316,7 @@ LETTERS = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zs", "Zl", "Zp"
 def examined(tmp_path_factory):
     speech = tmp_path_factory.mktemp("speech")
     table(speech / "speech.tsv", rows_of(speech))
-    return examine(speech, speech / "my_run.tsv")
+    return examine(str(speech), speech / "my_run.tsv")
 
 
 @settings(max_examples=40, deadline=None)

@@ -24,17 +24,17 @@ def test_a_table_with_a_header(tmp_path, separator, header):
     rows = rows_of(tmp_path)
     name = "speech.tsv" if separator == "\t" else "speech.csv"
     table(tmp_path / name, [(path, text, speaker) for path, text, speaker in rows], header, separator)
-    found = find_transcripts(tmp_path)
+    found = find_transcripts(str(tmp_path))
     assert (found.layout, found.source, found.named) == ("table", str(tmp_path / name), name)
     assert texts_of(found) == {path: (text, speaker, "") for path, text, speaker in rows}
     assert found.faults == ()
-    assert find_transcripts(tmp_path / name) == found
+    assert find_transcripts(str(tmp_path / name)) == found
 
 
 def test_paths_may_begin_in_a_directory_of_their_own(tmp_path):
     rows = [(path.removeprefix("clips/"), *others) for path, *others in rows_of(tmp_path)]
     table(tmp_path / "speech.tsv", rows)
-    found = find_transcripts(tmp_path)
+    found = find_transcripts(str(tmp_path))
     assert found.audio_directory == "clips"
     assert all(Path(one.audio).is_file() for one in found.utterances)
 
@@ -45,7 +45,7 @@ def test_a_table_without_a_header(tmp_path, order, separator):
     lines = [separator.join((path, text)[::order]) for path, text, _ in rows]
     name = "speech.csv" if separator != "\t" else "speech.tsv"
     (tmp_path / name).write_text("\ufeff" + "\r\n".join(lines), encoding="utf-8")
-    found = find_transcripts(tmp_path)
+    found = find_transcripts(str(tmp_path))
     assert (found.layout, found.source) == ("table without a header", None)
     assert texts_of(found) == {path: (text, "", "") for path, text, _ in rows}
 
@@ -60,7 +60,7 @@ def test_a_text_beside_each_recording(tmp_path):
     sound(tmp_path / "b" / "empty.wav")
     (tmp_path / "b" / "empty.txt").write_text(" \n")
     sound(tmp_path / "b" / "line\nfeed.wav")
-    found = find_transcripts(tmp_path)
+    found = find_transcripts(str(tmp_path))
     assert (found.layout, found.named) == ("text files", "4 text files")
     assert texts_of(found) == {f"a/{index}.wav": (text, "", "") for index, text in enumerate(GREEK)}
     assert [Path(path).name for path in found.unwritten] == ["alone.flac"]
@@ -73,7 +73,7 @@ def test_tables_by_split(tmp_path):
     rows = rows_of(tmp_path)
     for name, part in (("train", rows[:16]), ("dev", rows[16:20]), ("test", rows[20:])):
         table(tmp_path / f"{name}.tsv", part)
-    found = find_transcripts(tmp_path)
+    found = find_transcripts(str(tmp_path))
     assert (found.layout, found.source) == ("tables", None)
     assert [one.split for one in found.utterances].count("validation") == 4
     assert {one.split for one in found.utterances} == {"train", "validation", "test"}
@@ -84,7 +84,7 @@ def test_common_voice(tmp_path):
     header = ("path", "sentence", "client_id")
     for name in ("validated", "train", "other", "invalidated"):
         table(tmp_path / f"{name}.tsv", rows, header)
-    found = find_transcripts(tmp_path)
+    found = find_transcripts(str(tmp_path))
     assert (found.layout, found.named, found.audio_directory) == ("Common Voice", "validated.tsv", "clips")
     assert found.source == str(tmp_path / "validated.tsv")
     assert len(found.utterances) == len(rows)
@@ -92,7 +92,7 @@ def test_common_voice(tmp_path):
 
 def test_librispeech(make_corpus):
     root = make_corpus({"train-a": ["1", "2"], "dev-a": ["3"], "test-a": ["4"]})
-    found = find_transcripts(root)
+    found = find_transcripts(str(root))
     assert (found.layout, found.named) == ("LibriSpeech", "dev-a, test-a, train-a")
     assert found.source is not None
     assert {one.split for one in found.utterances} == {"train", "validation", "test-a"}
@@ -102,15 +102,15 @@ def test_librispeech(make_corpus):
 def test_a_column_of_splits_is_kept_and_its_absence_is_seen(tmp_path):
     rows = rows_of(tmp_path)
     table(tmp_path / "a.tsv", [(*row, "train") for row in rows], ("audio", "text", "speaker", "split"))
-    assert {one.split for one in find_transcripts(tmp_path / "a.tsv").utterances} == {"train"}
+    assert {one.split for one in find_transcripts(str(tmp_path / "a.tsv")).utterances} == {"train"}
     table(tmp_path / "b.tsv", [(*row, "") for row in rows], ("audio", "text", "speaker", "split"))
-    assert {one.split for one in find_transcripts(tmp_path / "b.tsv").utterances} == {""}
+    assert {one.split for one in find_transcripts(str(tmp_path / "b.tsv")).utterances} == {""}
 
 
 def test_broken_lines_are_faults(tmp_path):
     rows = rows_of(tmp_path, speakers=3)
     table(tmp_path / "a.tsv", [*rows, rows[0], ("../x.wav", "α", "s"), ("clips/none.wav", "", "s")])
-    found = find_transcripts(tmp_path)
+    found = find_transcripts(str(tmp_path))
     assert [fault.what for fault in found.faults] == ["line 14", "line 15", "line 16"]
     assert "stands in line 2 already" in found.faults[0].reason
     assert "must stay in the manifest's directory" in found.faults[1].reason
@@ -122,10 +122,10 @@ def test_what_init_has_written_before_is_not_taken_for_the_persons_table(tmp_pat
     mine = table(tmp_path / "speech.tsv", rows)
     table(tmp_path / "my_run.tsv", rows)
     with pytest.raises(UsageError, match=r"holds my_run\.tsv, speech\.tsv; name one of them in place of the folder"):
-        find_transcripts(tmp_path)
-    assert find_transcripts(tmp_path, tmp_path / "my_run.tsv").source == str(mine)
+        find_transcripts(str(tmp_path))
+    assert find_transcripts(str(tmp_path), tmp_path / "my_run.tsv").source == str(mine)
     (tmp_path / "my_run.py").touch()
-    assert find_transcripts(tmp_path).source == str(mine)
+    assert find_transcripts(str(tmp_path)).source == str(mine)
 
 
 def make_nothing(kind, folder):
@@ -153,7 +153,7 @@ def make_nothing(kind, folder):
 def test_where_nothing_is_found_one_sentence_says_what_is_asked_for(tmp_path, kind):
     place, message = make_nothing(kind, tmp_path)
     with pytest.raises((UsageError, DataError), match=message):
-        find_transcripts(place)
+        find_transcripts(str(place))
 
 
 LINES = st.lists(st.text(st.sampled_from("audio\ttext,;\"'\r\n|a.wv/\\\x00α "), max_size=30))
@@ -165,7 +165,7 @@ def test_any_bytes_are_a_table_or_none(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("any") / "speech.tsv"
     path.write_bytes(content)
     try:
-        found = find_transcripts(path)
+        found = find_transcripts(str(path))
     except DataError:
         return
     for one in found.utterances:
@@ -185,6 +185,31 @@ def test_what_is_written_for_ingest_is_read_again(tmp_path_factory, text, name):
     path = tmp_path_factory.mktemp("written") / "my_run.tsv"
     one = Utterance(f"/data/x{name}.wav", text, "άννα", "train", "F")
     path.write_text(write_manifest([one], with_speakers=True, with_splits=True), encoding="utf-8")
-    (again,) = find_transcripts(path).utterances
+    (again,) = find_transcripts(str(path)).utterances
     assert (again.audio, again.speaker, again.split, again.gender) == (one.audio, "άννα", "train", "F")
     assert again.text.replace('"', "").split() == text.replace('"', "").split()
+
+
+def test_folders_that_are_links_are_gone_into(tmp_path):
+    sound(tmp_path / "elsewhere" / "a.wav")
+    (tmp_path / "elsewhere" / "a.txt").write_text("άλφα", encoding="utf-8")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "loop").symlink_to(tmp_path / "mine")
+    found = find_transcripts(str(tmp_path / "mine"))
+    assert texts_of(found) == {"link/a.wav": ("άλφα", "", "")}
+
+
+def test_a_folder_whose_name_no_manifest_can_hold_is_said(tmp_path):
+    folder = tmp_path / "two\nlines"
+    table(folder / "speech.tsv", rows_of(folder), header=())
+    found = find_transcripts(str(folder))
+    with pytest.raises(
+        DataError, match=r"two\\nlines/clips/0-0\.wav cannot be; rename it, or the folders that it is in"
+    ):
+        write_manifest(found.utterances, with_speakers=False, with_splits=False)
+
+
+def test_addresses_are_not_looked_at():
+    with pytest.raises(UsageError, match="w2v2 init looks at files of this machine, not at 'gs://speech/greek'; copy"):
+        find_transcripts("gs://speech/greek")
