@@ -20,9 +20,10 @@ def sha256(content):
 
 
 class FakeHub(http.server.ThreadingHTTPServer):
-    """One repository, `someone/speech`, as the hub serves it.
+    """One repository as the hub serves it.
 
     Attributes:
+      name: Its owner and name.
       files: Its content by name.
       sent: What is sent in place of a file's true content.
       headers: What is sent with a file in place of the true headers of these names.
@@ -40,6 +41,7 @@ class FakeHub(http.server.ThreadingHTTPServer):
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
+        self.name = "someone/speech"
         self.files = {"config.json": CONFIG, "vocab.json": b"{}", "model.safetensors": WEIGHTS}
         self.sent, self.headers, self.file_status = {}, {}, 200
         self.revisions = {"main": COMMIT, COMMIT: COMMIT}
@@ -82,9 +84,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.reply(refusal[0], X_Error_Code=refusal[1], X_Error_Message="no")
         if hub.answer is not None:
             return self.reply(200, hub.answer)
-        if path.startswith("/api/models/someone/speech/revision/"):
+        if path.startswith(f"/api/models/{hub.name}/revision/"):
             return self.describe(urllib.parse.unquote(path.rsplit("/", 1)[1]))
-        if path.startswith(f"/someone/speech/resolve/{COMMIT}/"):
+        if path.startswith(f"/{hub.name}/resolve/{COMMIT}/"):
             return self.send_file(path.rsplit("/", 1)[1])
         return self.reply(404, X_Error_Code="RepoNotFound")
 
@@ -98,7 +100,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if name.endswith(LARGE):
                 sibling["lfs"] = {"sha256": sha256(content), "size": len(content), "pointerSize": 134}
             siblings.append(sibling)
-        body = {"id": "someone/speech", "sha": hub.revisions[revision], "siblings": siblings}
+        body = {"id": hub.name, "sha": hub.revisions[revision], "siblings": siblings}
         return self.reply(200, json.dumps(body).encode())
 
     def send_file(self, name):

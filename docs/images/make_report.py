@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+from page_picture import draw, find_browser
 
 from model.errors import UsageError, W2v2Error
 from pipeline.run_entry import latest_evaluated
 from pipeline.runs import read_runs
 from pipeline.workspace import Workspace
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _DIRECTORY = Path(__file__).parent
 _WIDTH = 1120
 # The name of each picture, what of the page is in it, the top and sections by title, and its height.
@@ -30,7 +28,6 @@ _PICTURES = (
     ("report-checks.png", (_TOP, "Checks", "Error rates"), 1400),
     ("report-utterances.png", ("Worst utterances",), 620),
 )
-_MAX_BYTES = 300_000
 
 
 def main() -> None:
@@ -40,16 +37,14 @@ def main() -> None:
     parser.add_argument("--run", default="", help="the beginning of the run's id; else the latest that judged a model")
     parser.add_argument("--browser", default="", help="a Chromium or Chrome; else the one on PATH")
     options = parser.parse_args()
-    browser = options.browser or next(filter(None, map(shutil.which, _BROWSERS)), "")
-    if not browser:
-        raise UsageError(f"A browser must be on PATH ({', '.join(_BROWSERS)}), and none is; give one with --browser.")
+    browser = find_browser(options.browser)
     workspace = Workspace(options.workspace.resolve())
     entry = latest_evaluated(
         (one for one in read_runs(workspace) if one.run_id.startswith(options.run)), workspace.root
     )
     page = Path(str(entry.report)).read_text(encoding="utf-8")
     for name, parts, height in _PICTURES:
-        size = _draw(browser, _excerpt(page, parts), _DIRECTORY / name, height)
+        size = draw(browser, _excerpt(page, parts), _DIRECTORY / name, (_WIDTH, height))
         print(f"{name}: {size / 1000:.0f} kB, of run {entry.run_id}")
 
 
@@ -65,23 +60,6 @@ def _part(page: str, title: str) -> str:
     if found is None:
         raise UsageError(f"The report must have a section {title!r}, and has none; take that of another run.")
     return found[0]
-
-
-def _draw(browser: str, page: str, picture: Path, height: int) -> int:
-    """Writes a picture of the top of a page; returns its size in bytes."""
-    with tempfile.TemporaryDirectory() as directory:
-        file = Path(directory) / "page.html"
-        file.write_text(page, encoding="utf-8")
-        command = [
-            browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-            f"--user-data-dir={directory}/profile", f"--window-size={_WIDTH},{height}", f"--screenshot={picture}",
-            file.as_uri(),
-        ]  # fmt: skip
-        subprocess.run(command, check=True, capture_output=True, timeout=120)
-    size = picture.stat().st_size
-    if size > _MAX_BYTES:
-        raise UsageError(f"{picture.name} must have {_MAX_BYTES} bytes at most, and has {size}; make its height less.")
-    return size
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
     w2v2 run --config librispeech_100h
 
 Cost, on paper and not run: 80,000 updates over 1,600 s of speech each, at some 46 GFLOP a second of speech, are about
-13 hours of a TPU v3-8 that does 30 % of what it can. Expected WER, greedy: 6.3 % on test-clean and 14.0 % on test-other
-(Baevski et al. 2020, without a language model; base-100h as published). The gate's ceiling stands above the harder of
-both.
+11 hours, $102, of a TPU v3-8 that does 30 % of what it can (docs/vertex_guide.md has the arithmetic). Expected WER,
+greedy: 6.3 % on test-clean and 14.0 % on test-other (Baevski et al. 2020, without a language model; base-100h as
+published). The gate's ceiling stands above the harder of both.
 """
 
 from __future__ import annotations

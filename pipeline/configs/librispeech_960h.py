@@ -3,9 +3,9 @@
     w2v2 run --config librispeech_960h
 
 Cost, on paper and not run: 320,000 updates over 1,600 s of speech each, at some 46 GFLOP a second of speech, are about
-52 hours of a TPU v3-8 that does 30 % of what it can. Expected WER, greedy: 3.4 % on test-clean and 8.6 % on test-other
-(Baevski et al. 2020, without a language model; base-960h as published). The gate's ceiling stands above the harder of
-both.
+44 hours, $408, of a TPU v3-8 that does 30 % of what it can (docs/vertex_guide.md has the arithmetic). Expected WER,
+greedy: 3.4 % on test-clean and 8.6 % on test-other (Baevski et al. 2020, without a language model; base-960h as
+published). The gate's ceiling stands above the harder of both.
 """
 
 from __future__ import annotations
