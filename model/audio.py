@@ -22,6 +22,7 @@ __all__ = [
     "VARIANCE_EPSILON",
     "AudioError",
     "Sound",
+    "check_header",
     "check_rate",
     "mono_of",
     "normalise",
@@ -131,9 +132,8 @@ def read_any_pcm16(source: str | os.PathLike[str] | bytes, name: str = "", max_s
     name = name or name_of(source)
     with open_sound(source, name) as stream:
         with decoding(name), soundfile.SoundFile(handle_of(stream), closefd=False) as file:
-            _check_kind(name, file)
+            check_header(name, file, max_samples)
             frames, rate_hz, channels, kind = file.frames, file.samplerate, file.channels, file.format
-            _check_length(name, frames, rate_hz, max_samples)
             samples = file.read(frames, dtype=_EXACT.get(file.subtype, "float32"), always_2d=True)
         if not len(samples):
             raise AudioError(f"{name} must hold sound, and holds no sample.")
@@ -170,6 +170,21 @@ def normalise(waveform: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     mean = values.mean(dtype=np.float64)
     variance = np.mean(np.square(values - mean), dtype=np.float64)
     return ((values - mean) / np.sqrt(variance + VARIANCE_EPSILON)).astype(np.float32)
+
+
+def check_header(name: str, file: Any, max_samples: int | None = None) -> None:
+    """Checks what the header of an open `soundfile.SoundFile` says: all that `read_any_pcm16` asks before it decodes.
+
+    Args:
+      name: What messages call it.
+      file: The file.
+      max_samples: As in `read_any_pcm16`.
+
+    Raises:
+      AudioError: the file is of another format, rate or number of channels, too long, or does not say how long it is.
+    """
+    _check_kind(name, file)
+    _check_length(name, file.frames, file.samplerate, max_samples)
 
 
 def _check_kind(name: str, file: Any) -> None:

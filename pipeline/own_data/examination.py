@@ -123,7 +123,7 @@ def examine(
             f"{_first_reason(found.faults)}."
         )
     letters = choose_letters([one.text for one in found.utterances])
-    sounds = look_at([one.audio for one in found.utterances])
+    sounds = look_at([one.audio for one in found.utterances], IngestSettings().max_samples)
     if not sounds.by_path:
         raise DataError(_no_sound(found, sounds))
     reading = how_to_read(found, manifest_path)
@@ -140,10 +140,10 @@ def examine(
             usable.append(one)
     splits = _splits(usable, sounds, letters, normalise, reading.speakers_known)
     if set(splits) <= {TRAIN, VALIDATION} or not {TRAIN, VALIDATION} <= set(splits):
+        where = f"these are all in {' and '.join(splits)}" if splits else "none is left"
         raise DataError(
-            "There must be recordings to train on, to validate and to test; of those that can be used,"
-            f" {len(usable):,} of {len(found.utterances):,}, there are some {_and(list(splits)) or 'for nothing'}"
-            f"{_first_reason(rejects)}; mend them, or record more."
+            f"There must be recordings to train on, to validate and to test; {len(usable):,} of"
+            f" {len(found.utterances):,} can be used, and {where}{_first_reason(rejects)}; mend them, or record more."
         )
     return Examination(
         transcripts=found,
@@ -154,10 +154,6 @@ def examine(
         rejects=tuple(rejects),
         remarks=(*reading.remarks, *remarks_on(found, sounds, letters, usable, splits, rejects)),
     )
-
-
-def _and(splits: Sequence[str]) -> str:
-    return f"for {' and '.join(splits)} only" if splits else ""
 
 
 def _first_reason(rejects: Sequence[Fault]) -> str:
@@ -179,12 +175,9 @@ def _fault_of_sound(audio: str, sounds: Sounds, missing: Collection[str]) -> str
     sound = sounds.by_path.get(audio)
     if sound is None:
         return f"{printable(Path(audio).name)} is not there." if audio in missing else ""
-    limits = IngestSettings()
-    if sound.samples < limits.min_samples:
-        return f"{printable(Path(audio).name)} has less than {limits.min_samples / SAMPLE_RATE_HZ:g} s of sound."
-    if sound.samples > limits.max_samples:
-        most = limits.max_samples / SAMPLE_RATE_HZ
-        return f"{printable(Path(audio).name)} must be {most:g} s long at most, and has {sound.seconds:.1f} s; cut it."
+    least = IngestSettings().min_samples
+    if sound.samples < least:
+        return f"{printable(Path(audio).name)} has less than {least / SAMPLE_RATE_HZ:g} s of sound."
     return ""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.audio import SAMPLE_RATE_HZ, AudioError, check_rate, mono_of
+from model.audio import SAMPLE_RATE_HZ, AudioError, check_header, mono_of
 from model.progress import report
 from model.sound_opening import decoding, handle_of, open_sound
 
@@ -54,8 +54,8 @@ class Sounds:
     """What was seen and heard.
 
     Attributes:
-      by_path: The files that can be opened.
-      faults: Why others cannot, by path, in a few words.
+      by_path: The files that can be used.
+      faults: Why others cannot, by path, in a sentence.
       missing: Files that are not there.
       looked_at: How many files were looked at.
       heard: How many were listened to.
@@ -74,11 +74,12 @@ class Sounds:
     doubles: tuple[tuple[str, str], ...]
 
 
-def look_at(paths: Sequence[str]) -> Sounds:
+def look_at(paths: Sequence[str], max_samples: int) -> Sounds:
     """Looks at files of sound.
 
     Args:
       paths: Of the files, in any order.
+      max_samples: At 16 kHz; longer files cannot be used.
     """
     ordered = _spread(sorted(set(paths)), _MAX_HEADERS)
     by_path: dict[str, Sound] = {}
@@ -91,7 +92,7 @@ def look_at(paths: Sequence[str]) -> Sounds:
             missing.append(path)
             continue
         try:
-            by_path[path] = _header(path)
+            by_path[path] = _header(path, max_samples)
         except AudioError as error:
             faults[path] = str(error)
     silent, clipped, heard = [], [], 0
@@ -124,7 +125,7 @@ def _spread(paths: Sequence[str], most: int) -> Sequence[str]:
     return [paths[index * len(paths) // most] for index in range(most)]
 
 
-def _header(path: str) -> Sound:
+def _header(path: str, max_samples: int) -> Sound:
     import soundfile
 
     name = Path(path).name
@@ -133,7 +134,7 @@ def _header(path: str) -> Sound:
         decoding(name),
         soundfile.SoundFile(handle_of(stream), closefd=False) as file,
     ):
-        check_rate(name, file.samplerate)
+        check_header(name, file, max_samples)
         if file.frames <= 0:
             raise AudioError(f"{name} must hold sound, and holds no sample.")
         return Sound(file.frames / file.samplerate, file.samplerate, file.channels, file.format)

@@ -99,6 +99,8 @@ def test_what_was_said_of_rejects_and_splits_is_what_ingest_does(here, call, tmp
     rows.append(("clips/broken.wav", "Χαλασμένο.", "speaker-1"))
     sound(speech / "clips" / "long.wav", seconds=36)
     rows.append(("clips/long.wav", "Πολύ μεγάλο.", "speaker-2"))
+    sound(speech / "clips" / "other.aiff")
+    rows.append(("clips/other.aiff", "Άλλο.", "speaker-4"))
     sound(speech / "clips" / "short.wav", seconds=0.02)
     rows.append(("clips/short.wav", "Ναι.", "speaker-3"))
     rows.append(rows[1])
@@ -108,7 +110,7 @@ def test_what_was_said_of_rejects_and_splits_is_what_ingest_does(here, call, tmp
     told = json.loads(said)
     config = load_config("my_run.py")
     info = ingest(speech / "speech.tsv", tmp_path / "records", tmp_path / "staging", config.ingest)
-    assert info["rejected"] == len(told["rejects"]) == 6
+    assert info["rejected"] == len(told["rejects"]) == 7
     assert info["written"] == 26
     assert {name: split["utterances"] for name, split in info["splits"].items()} == {
         name: split["utterances"] for name, split in told["splits"].items()
@@ -116,7 +118,7 @@ def test_what_was_said_of_rejects_and_splits_is_what_ingest_does(here, call, tmp
     assert {name: split["words"] for name, split in info["splits"].items()} == {
         name: split["words"] for name, split in told["splits"].items()
     }
-    assert config.ingest.max_reject_fraction == 0.188
+    assert config.ingest.max_reject_fraction == 0.213
 
 
 @pytest.mark.parametrize("layout", ["headless", "texts", "one speaker", "two speakers", "splits", "splits without dev"])
@@ -176,6 +178,15 @@ def test_splits_that_cannot_be_used_are_made_anew(here, call, tmp_path, given, r
     config = load_config("my_run.py")
     info = ingest(config.corpus.source, tmp_path / "records", tmp_path / "staging", config.ingest)
     assert set(info["splits"]) == {"train", "validation", "test"}
+
+
+def test_where_too_little_is_left_one_sentence_says_why(here, call, tmp_path):
+    rows = [(path, "Δωμάτιο 7" if index else "Δωμάτιο", who) for index, (path, _, who) in enumerate(rows_of(tmp_path))]
+    table(tmp_path / "speech.tsv", rows)
+    code, _, error = call("init", tmp_path / "speech.tsv", "--checkpoint", "tiny")
+    assert code == 3
+    message = r"1 of 24 can be used, and these are all in train \(In line 3, the transcript holds '7', .*\); mend"
+    assert re.search(message, " ".join(error.split()))
 
 
 def test_what_is_odd_is_said(here, call, tmp_path):
