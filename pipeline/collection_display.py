@@ -21,6 +21,7 @@ _TITLES: dict[Kind, str] = {
     "temporary": "Half-written files",
     "archive": "Archives of corpora",
 }
+_SHOWN_LEFT = 5
 
 
 def show_collection(console: Console, plan: CollectionPlan, workspace: Workspace, is_done: bool) -> None:
@@ -39,8 +40,10 @@ def show_collection(console: Console, plan: CollectionPlan, workspace: Workspace
             console.print(_table(items, workspace))
             console.print()
     if plan.left:
+        others = f" and {len(plan.left) - _SHOWN_LEFT} more" if len(plan.left) > _SHOWN_LEFT else ""
         console.print(
-            f"Left alone, because it lies outside of the workspace or behind a symbolic link: {', '.join(plan.left)}",
+            "Left alone, because it lies outside of the workspace or behind a symbolic link:"
+            f" {printable(', '.join(plan.left[:_SHOWN_LEFT]))}{others}",
             soft_wrap=True, markup=False,
         )  # fmt: skip
     if plan.under_way is not None:

@@ -9,7 +9,15 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.collection.plan import FREED_PREFIX, CollectionPlan, Item, artifact_path, is_plain, plan_collection
+from pipeline.collection.plan import (
+    FREED_PREFIX,
+    CollectionPlan,
+    Item,
+    artifact_path,
+    is_plain,
+    is_workspace,
+    plan_collection,
+)
 from pipeline.collection.store import mark_freed, read_store
 from pipeline.metadata_store import require_unlocked
 from pipeline.workspace import Workspace
@@ -39,7 +47,7 @@ def collect(
       DataError: the metadata store cannot be read.
       TryAgainError: a run or another collection uses the workspace, or another process has locked the store.
     """
-    if not workspace.root.is_dir():
+    if not is_workspace(workspace):
         return CollectionPlan((), {})
     with workspace.lock(HOLDER):
         if workspace.metadata_file.is_file():

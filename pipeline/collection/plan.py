@@ -115,6 +115,8 @@ def plan_collection(
       DataError: the metadata store cannot be read.
       TryAgainError: another process has locked it.
     """
+    if not is_workspace(workspace):
+        return CollectionPlan((), {})
     holder = None if is_locked else workspace.lock_holder()
     under_way = None if holder is None else holder.run_id or "another run"
     content = read_store(workspace.metadata_file)
@@ -130,6 +132,11 @@ def plan_collection(
     if archives:
         items += _archives(workspace)
     return CollectionPlan(tuple(items), kept, tuple(left), under_way)
+
+
+def is_workspace(workspace: Workspace) -> bool:
+    """Tells whether there has been a run: a directory that is named by mistake may have folders of the same names."""
+    return workspace.metadata_file.is_file() or bool(workspace.run_ids())
 
 
 def read_facts(workspace: Workspace, content: StoreContent) -> dict[str, RunFacts]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from typing import Any
 
@@ -45,6 +46,8 @@ def examples_of(command_path: str) -> tuple[tuple[str, str], ...]:
 def _prepare(command: Any, context: Any) -> None:
     from typer import rich_utils
 
+    # A paragraph is as wide as the terminal, and not as the source.
+    command.help = "\n\n".join(" ".join(part.split()) for part in inspect.cleandoc(command.help).split("\n\n"))
     # typer's tables cut a word that is wider than its column, such as an address, at its end.
     rich_utils.Table = _folding_table()
     rich_utils.COLOR_SYSTEM = colour_system(sys.stdout)
@@ -92,6 +95,7 @@ def _show_examples(context: Any) -> None:
     from pipeline.terminal import make_console
 
     terminal = make_console(sys.stdout)
+    terminal.print()
     terminal.print(Text(" Examples", style="bold"))
     for what, line in examples_of(context.command_path):
         terminal.print()

@@ -88,6 +88,7 @@ COMMANDS = {
 @pytest.mark.parametrize("arguments", COMMANDS.values(), ids=list(COMMANDS))
 def test_a_terminal_gets_colours_unless_they_are_not_wanted(arguments, monkeypatch, workspace):
     monkeypatch.setenv("W2V2_WORKSPACE", str(workspace.root))
+    (workspace.runs_dir / "20260101T000000Z-aaaa").mkdir()
     (workspace.runs_dir / ".20260101T000000Z-aaaa.k3x_9abc").mkdir()
     with_colours = on_terminal(*arguments)
     assert ESCAPE in with_colours

@@ -341,6 +341,18 @@ def test_a_file_with_another_name_elsewhere_counts_nothing(made, tmp_path):
     assert item.size_bytes == 0
 
 
+def test_a_directory_that_is_no_workspace_is_left_alone(tmp_path):
+    """Other programs have a folder `runs`, too."""
+    for name in ("runs/.events.k3x_9abc", "staging/training/0123456789abcdef/state", "staging/evaluate-a/file"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    before = files(tmp_path)
+    assert collect(Workspace(tmp_path), 3, archives=True).items == ()
+    assert plan_collection(Workspace(tmp_path)).items == ()
+    assert files(tmp_path) == before
+    assert not (tmp_path / "lock").exists()
+
+
 def test_a_workspace_that_is_not_there_is_not_made(tmp_path):
     assert collect(Workspace(tmp_path / "none"), 3).items == ()
     assert plan_collection(Workspace(tmp_path / "none")).items == ()
