@@ -76,7 +76,7 @@ def require_usable(vocabulary: Vocabulary, settings: BeamSearchSettings) -> set[
 class BeamSearch:
     """Decodes logits by beam search.
 
-    Example:
+    Examples:
       >>> search = BeamSearch(vocabulary, BeamSearchSettings("4-gram.arpa"))
       >>> search.decode(logits)
 

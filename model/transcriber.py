@@ -37,7 +37,7 @@ class Transcriber:
     default it is heard as the evaluation hears it; `runtime="auto", precision="auto"` takes the fastest that is
     installed.
 
-    Example:
+    Examples:
       >>> from model import Transcriber
       >>> transcriber = Transcriber("workspace/releases/wav2vec2/onnx", runtime="auto", precision="auto")
       >>> transcription = transcriber.transcribe("some.flac")

@@ -39,7 +39,7 @@ class CheckpointConverterSpec(ComponentSpec):
 class CheckpointConverter(base_component.BaseComponent):
     """Converts a published checkpoint to a model directory, or makes one with random weights.
 
-    Example:
+    Examples:
       >>> converter = CheckpointConverter(
       ...     checkpoint="checkpoints/wav2vec2-base", checkpoint_fingerprint=sha256,
       ...     settings=CheckpointSettings("checkpoints/wav2vec2-base"), task="ctc", vocabulary=id_by_token)

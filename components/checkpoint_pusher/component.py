@@ -18,7 +18,7 @@ class CheckpointPusher(base_component.BaseComponent):
     a directory or Cloud Storage, and then the hubs that `publication` names. What is not blessed is not published, and
     that is no failure.
 
-    Example:
+    Examples:
       >>> pusher = CheckpointPusher(
       ...     model=exporter.outputs["release"],
       ...     model_blessing=evaluator.outputs["blessing"],

@@ -32,7 +32,7 @@ class LibriSpeechExampleGenSpec(ComponentSpec):
 class LibriSpeechExampleGen(base_beam_component.BaseBeamComponent):
     """Writes a corpus in LibriSpeech's layout as examples, one record for each utterance.
 
-    Example:
+    Examples:
       >>> example_gen = LibriSpeechExampleGen(
       ...     corpus_root="LibriSpeech", corpus_fingerprint=summary.fingerprint, settings=IngestSettings(),
       ...     staging_dir="workspace/staging")

@@ -13,7 +13,7 @@ from components.pretraining_evaluator.settings import PretrainingEvaluationSetti
 class PretrainingEvaluator(base_beam_component.BaseBeamComponent):
     """Measures the contrastive loss of a pre-trained release and decides whether it may be published.
 
-    Example:
+    Examples:
       >>> evaluator = PretrainingEvaluator(
       ...     examples=example_gen.outputs["examples"], model=exporter.outputs["release"],
       ...     baseline_model=resolver.outputs["model"], example_anomalies=validator.outputs["anomalies"],

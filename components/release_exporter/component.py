@@ -33,7 +33,7 @@ class ReleaseExporter(base_component.BaseComponent):
 
     The output is a standard Model artifact, since LatestBlessedModelStrategy knows no other type.
 
-    Example:
+    Examples:
       >>> exporter = ReleaseExporter(model=trainer.outputs["model"], settings=ReleaseSettings(name="wav2vec2-tiny"))
       >>> evaluator = WEREvaluator(model=exporter.outputs["release"], …)
 

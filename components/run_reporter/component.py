@@ -31,7 +31,7 @@ class RunReporterSpec(ComponentSpec):
 class RunReporter(base_component.BaseComponent):
     """Says how a run on Vertex AI ended: to the log, and to whom the settings name.
 
-    Example:
+    Examples:
       >>> runner = KubeflowV2DagRunner(config=…)
       >>> runner.set_exit_handler(RunReporter(
       ...     pipeline_name="local-synthetic", project="my-project", region="europe-west4", evaluator="WEREvaluator",

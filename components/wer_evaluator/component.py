@@ -13,7 +13,7 @@ from components.wer_evaluator.settings import EvaluationSettings, GateSettings
 class WEREvaluator(base_beam_component.BaseBeamComponent):
     """Measures the word error rate of a release and decides whether it may be published.
 
-    Example:
+    Examples:
       >>> evaluator = WEREvaluator(
       ...     examples=example_gen.outputs["examples"], model=exporter.outputs["release"],
       ...     baseline_model=resolver.outputs["model"], example_anomalies=validator.outputs["anomalies"],

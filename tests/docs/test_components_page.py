@@ -69,7 +69,7 @@ def test_the_component_explains_every_argument(package):
     ]
     named = set(re.findall(r"^ +(\w+): ", text, re.MULTILINE))
     assert set(arguments) <= named
-    assert "Example:" in text
+    assert "Examples:" in text
 
 
 @pytest.mark.parametrize("package", _PACKAGES)

@@ -1,10 +1,13 @@
 """The documentation is built; no link, anchor or picture of it is broken, and it asks nothing of the network."""
 
+import functools
+import http.server
 import os
 import posixpath
 import re
 import subprocess
 import sys
+import threading
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -140,3 +143,19 @@ def test_links_to_files_of_the_project_are_files():
     for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", (ROOT / name).read_text(encoding="utf-8")):
             assert "://" in target or (ROOT / target).exists(), f"{name}: {target}"
+
+
+@pytest.mark.browser
+def test_a_browser_fetches_nothing_from_elsewhere_and_scrolls_no_page_sideways(site, browser):
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        root = f"http://127.0.0.1:{server.server_port}/"
+        for path in sorted(site.glob("*.html")):
+            for width in (1280, 390):
+                browser.open(f"{root}{path.name}", width, 900)
+                assert browser.evaluate("document.documentElement.scrollWidth") <= width, (path.name, width)
+                away = [one for one in browser.requested() if not one.startswith((root, "data:"))]
+                assert away == [], path.name
+                assert browser.complaints() == [], path.name
+        server.shutdown()
