@@ -7,7 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from beam_jobs.places import printable
-from pipeline.collection.plan import CollectionPlan, Item, Kind
+from pipeline.collection.item import Item, Kind
+from pipeline.collection.plan import CollectionPlan
 from pipeline.sizes import format_size
 from pipeline.workspace import Workspace
 

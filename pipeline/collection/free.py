@@ -9,16 +9,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.collection.plan import (
-    FREED_PREFIX,
-    CollectionPlan,
-    Item,
-    artifact_path,
-    is_plain,
-    is_workspace,
-    plan_collection,
-)
+from pipeline.collection.item import Item
+from pipeline.collection.plan import CollectionPlan, is_workspace, plan_collection
 from pipeline.collection.store import mark_freed, read_store
+from pipeline.collection.walking import FREED_PREFIX, artifact_path, is_plain
 from pipeline.metadata_store import require_unlocked
 from pipeline.workspace import Workspace
 

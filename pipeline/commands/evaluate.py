@@ -105,7 +105,7 @@ def evaluate(
         from beam_jobs.evaluation.evaluate import evaluate as make_evaluation
         from beam_jobs.evaluation.tables import TableSettings
         from model.beam_search import BeamSearchSettings
-        from model.metrics import ScoringSettings
+        from pipeline.collection.holding import held
         from pipeline.sources import absolute_corpus, make_synthetic_corpus
 
         search = None if language_model is None else BeamSearchSettings(str(language_model))

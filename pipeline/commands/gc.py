@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from model.errors import UsageError
+from pipeline.collection import DEFAULT_KEEP_RUNS
 from pipeline.commands.options import JsonOption, WorkspaceOption, require_extra, workspace_at
 from pipeline.commands.outcome import console, print_json
 
@@ -20,7 +21,7 @@ def gc(
         typer.Option(
             metavar="NUMBER", help="How many of the newest runs of each pipeline are kept, whatever came of them."
         ),
-    ] = 3,
+    ] = DEFAULT_KEEP_RUNS,
     archives: Annotated[
         bool,
         typer.Option("--archives", help="Also archives of corpora that are unpacked; they may be downloaded again."),

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from model.errors import TryAgainError
 from pipeline.collection import free
 from pipeline.collection.free import collect, end_collection
-from pipeline.collection.plan import held, plan_collection
+from pipeline.collection.holding import held
+from pipeline.collection.plan import plan_collection
 from pipeline.collection.store import read_store
 from pipeline.record import RunDirectory
 from pipeline.runs import past_runs, read_run
