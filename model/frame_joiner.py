@@ -60,13 +60,13 @@ class FrameJoiner:
                 tokens[low + joint - first_frame] = self._break_id
         self._latest = first_frame, tokens, scores
 
-    def finish(self) -> tuple[_Frames, _Frames]:
-        """Returns tokens and scores of all frames."""
-        if self._latest is not None:
-            self._take_until(self._latest[0] + len(self._latest[1]))
-        if not self._tokens:
+    def joined(self) -> tuple[_Frames, _Frames]:
+        """Returns tokens and scores of all frames so far; another window may change those that it shares."""
+        if self._latest is None:
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        return np.concatenate(self._tokens), np.concatenate(self._scores)
+        first_frame, tokens, scores = self._latest
+        rest = slice(self._joined_frames - first_frame, None)
+        return np.concatenate([*self._tokens, tokens[rest]]), np.concatenate([*self._scores, scores[rest]])
 
     def _take_until(self, place: int) -> None:
         assert self._latest is not None

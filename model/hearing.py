@@ -107,10 +107,10 @@ class Hearing:
         self._join()
 
     def outcome(self) -> Transcription:
-        """Returns what was said, when `is_ended`."""
+        """Returns what was said in what is heard so far; in all of it, when `is_ended`."""
         start = time.perf_counter()
-        tokens, probabilities = self._joiner.finish()
-        duration_seconds = self.total_seconds or 0.0
+        tokens, probabilities = self._joiner.joined()
+        duration_seconds = self.total_seconds or self.heard_seconds
         seconds_per_frame = self._windows.samples_per_frame / SAMPLE_RATE_HZ
         words = words_of(tokens, probabilities, self._vocabulary, seconds_per_frame, duration_seconds)
         text = " ".join(word.text for word in words)

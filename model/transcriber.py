@@ -142,6 +142,27 @@ class Transcriber:
             self._hear(batch, progress)
         yield from _ended(hearings)
 
+    def follow(self, source: Source) -> Iterator[tuple[float, Transcription]]:
+        """Transcribes one recording, and shows how it goes: for who wants to read while it is heard.
+
+        Args:
+          source: As `transcribe` takes it, a waveform at 16 kHz.
+
+        Yields:
+          After each window, how many seconds are heard, and what was said in them; the last words may change with the
+          next window. At the end, once more, the whole: what `transcribe` returns.
+
+        Raises:
+          DataError: it is no sound, or too short.
+        """
+        recording = source if isinstance(source, Recording) else Recording(source)
+        hearing = Hearing(recording, self._release, self.vocabulary, self._windows)
+        for part in hearing.parts():
+            self._hear([part], None)
+            yield hearing.heard_seconds, hearing.outcome()
+        outcome = hearing.outcome()
+        yield outcome.duration_seconds, outcome
+
     def logits(self, waveform: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Scores every token for every frame of one waveform, in one pass.
 

@@ -19,7 +19,7 @@ def joined(*windows, vocabulary=VOCABULARY):
     joiner = FrameJoiner(vocabulary)
     for first_frame, text in windows:
         joiner.add(first_frame, tokens_of(text, vocabulary), np.arange(len(text)) + first_frame)
-    tokens, places = joiner.finish()
+    tokens, places = joiner.joined()
     np.testing.assert_array_equal(places, np.arange(len(tokens)), "each frame once, in its place")
     return vocabulary.decode_greedy(tokens)
 

@@ -106,6 +106,29 @@ def test_progress_is_told_in_seconds(release):
     assert {total for _, total in told} == {len(waveform) / 16_000}
 
 
+@pytest.mark.parametrize("do_normalise", [True, False])
+def test_what_is_followed_grows_and_ends_in_the_transcription(tmp_path, do_normalise):
+    transcriber = Transcriber(write_tone_release(tmp_path / "onnx", do_normalise), windows=SMALL)
+    waveform, text = long_speech(20, 5)
+    waveform = waveform if do_normalise else 30 * waveform
+    soundfile.write(tmp_path / "talk.wav", waveform, 16_000, subtype="FLOAT")
+    steps = list(transcriber.follow(tmp_path / "talk.wav"))
+    whole = transcriber.transcribe(tmp_path / "talk.wav")
+    heard = [seconds for seconds, _ in steps]
+    assert len(heard) >= 12
+    assert heard == sorted(heard)
+    assert heard[0] == pytest.approx(2.0, abs=0.03)
+    assert steps[-1][0] == whole.duration_seconds == len(waveform) / 16_000
+    assert (steps[-1][1].text, steps[-1][1].words) == (whole.text, whole.words)
+    for seconds, so_far in steps[:-1]:
+        # What is heard is never lost, but for the last word, in whose midst a window may end.
+        assert so_far.words[:-1] == whole.words[: len(so_far.words[:-1])]
+        assert all(word.end_seconds <= seconds + 0.001 for word in so_far.words)
+    assert whole.text == text or not do_normalise
+    with pytest.raises(DataError, match="must hold sound, and holds no sample"):
+        list(transcriber.follow(np.empty(0, np.float32)))
+
+
 def test_an_hour_of_silence_has_no_words(transcriber, tmp_path):
     with soundfile.SoundFile(tmp_path / "silence.flac", "w", 8_000, 2, "PCM_16") as file:
         for _ in range(60):
