@@ -116,7 +116,7 @@ def _version_directory(directory: Path) -> Path:
 
 
 def _check_is_whole(directory: Path, files: tuple[str, ...], check_hashes: bool) -> None:
-    release = _description_of(directory)
+    release = description_of(directory)
     if release is not None:
         if release.format not in (None, ONNX):
             raise ReleaseError(
@@ -136,8 +136,12 @@ def _check_is_whole(directory: Path, files: tuple[str, ...], check_hashes: bool)
             )
 
 
-def _description_of(directory: Path) -> Release | None:
-    """Returns what says which files a version has, or the release whose ONNX folder it is; None where nothing does."""
+def description_of(directory: Path) -> Release | None:
+    """Returns what says which files a version has, or the release whose ONNX folder it is; None where nothing does.
+
+    Raises:
+      ReleaseError: what is there is no whole description.
+    """
     if (directory / RELEASE_FILE).exists() and (release := read_release(directory)).format is not None:
         return release
     whole = directory.parent

@@ -11,6 +11,7 @@ from typing import Any
 from model.errors import ReleaseError, UsageError
 from model.export.release import FORMATS, RELEASE_FILE, Format, read_release
 from model.export.settings import ReleaseSettings
+from model.newest_release import newest_recogniser
 from pipeline.workspace import Workspace
 
 
@@ -20,25 +21,13 @@ def newest_onnx_release(workspace: Workspace) -> Path:
     Raises:
       UsageError: none was released yet.
     """
-    pointers = sorted(
-        filter(_is_of_recogniser, workspace.releases_dir.glob("*/onnx/latest")),
-        key=lambda path: path.stat().st_mtime_ns,
-    )
-    if not pointers:
+    newest = newest_recogniser(workspace.releases_dir)
+    if newest is None:
         raise UsageError(
             f"No model has been released in {workspace.root} yet; run w2v2 run until its verdict is ACCEPT, or name a"
             " released ONNX folder with --model."
         )
-    return pointers[-1].parent
-
-
-def _is_of_recogniser(pointer: Path) -> bool:
-    """Tells whether `latest` names a model with a CTC head; what cannot be read is for its reader to complain of."""
-    version = pointer.read_text(encoding="utf-8").strip()
-    try:
-        return read_release(pointer.parent / version).head == "ctc"
-    except ReleaseError:
-        return True
+    return newest
 
 
 def formats_of_release(releases_dir: Path, name: str, release_digest: str) -> dict[str, Path]:
