@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,12 @@ class OnnxruntimeModel:
     """
 
     def __init__(self, path: Path, output: str, num_threads: int | None = None) -> None:
+        # Newer versions than that of the lock tell their makers what is opened, unless they are told not to.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
         from onnxruntime.capi import onnxruntime_pybind11_state as states
 
+        onnxruntime.disable_telemetry_events()
         onnxruntime.set_default_logger_severity(_ONLY_ERRORS)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ONLY_ERRORS

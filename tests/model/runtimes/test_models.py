@@ -1,5 +1,6 @@
 """A release in every runtime: the same logits, and a sentence for what is no model."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -87,3 +88,10 @@ def test_a_model_of_another_kind_is_refused(exported, choice):
     message = r"model\.onnx must have the input input_values and the output hidden, not input_values, logits\."
     with pytest.raises(ReleaseError, match=message):
         open_model(exported[1], choice, "hidden")
+
+
+def test_onnxruntime_is_told_to_tell_nobody(exported, monkeypatch):
+    _, directory = exported
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    open_model(directory, ONNXRUNTIME, "logits")
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
