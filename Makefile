@@ -18,6 +18,7 @@ ARGS ?=
 STAMP := .venv/.setup-$(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-16)
 REFERENCE_STAMP := .venv-reference/.setup-$(shell sha256sum < reference-requirements.txt | cut -c1-16)
 LOADERS_STAMP := .venv-loaders/.setup-$(shell sha256sum < loaders-requirements.txt | cut -c1-16)
+DEMO_STAMP := .venv-demo/.setup-$(shell sha256sum < demo/requirements.txt | cut -c1-16)
 NODE_STAMP := .node-loaders/.setup-$(shell cat tests/loaders/package.json tests/loaders/package-lock.json | sha256sum | cut -c1-16)
 # Without npm, what JavaScript loads is left out; the tests of it are then not asked for.
 LOADERS := $(LOADERS_STAMP) $(if $(shell command -v npm),$(NODE_STAMP))
@@ -28,7 +29,7 @@ WITH_PYENV = if command -v pyenv >/dev/null && version=$$(pyenv latest $(1) 2>/d
 # Of two calls at once, the second waits, and then finds the work done.
 ONE_AT_A_TIME = exec 9<Makefile; flock 9; if [ -e $(1) ]; then exit 0; fi
 
-.PHONY: help setup run test e2e lint images-check reference loaders parity bench docs lock clean
+.PHONY: help setup run demo space test e2e lint images-check reference loaders parity bench docs lock clean
 
 help: ## Lists the targets.
 	@echo "make TARGET [ARGS=\"options that are passed on\"]"
@@ -42,10 +43,16 @@ setup: $(STAMP) ## Makes .venv with Python 3.10 and all that requirements.lock n
 run: $(STAMP) ## Runs the pipeline: recorded speech in, a gated and released recogniser out.
 	@.venv/bin/w2v2 run $(ARGS)
 
+demo: $(DEMO_STAMP) ## Starts the demo, on this machine alone, over the newest released model; ARGS="--model DIR" over another.
+	@.venv-demo/bin/python -m demo.serve $(ARGS)
+
+space: $(DEMO_STAMP) ## Assembles the demo and the newest released model in dist/space, ready to push as a Hugging Face Space.
+	@.venv-demo/bin/python -m demo.space $(ARGS)
+
 test: $(STAMP) ## Runs the tests, but for the long end-to-end ones, two files at a time; ARGS="-n 0" one after another.
 	@.venv/bin/pytest -n 2 --dist loadfile $(ARGS)
 
-e2e: $(STAMP) $(LOADERS) ## Runs the long end-to-end tests, two files at a time; ARGS="--node=PATH" with those of JavaScript.
+e2e: $(STAMP) $(LOADERS) $(DEMO_STAMP) ## Runs the long end-to-end tests, two files at a time; ARGS="--node=PATH" with those of JavaScript.
 	@.venv/bin/pytest -n 2 --dist loadfile -m e2e --timeout 2700 $(ARGS)
 
 lint: $(STAMP) ## Checks style, format, types, the direction of imports, and the Dockerfile.
@@ -65,7 +72,7 @@ loaders: $(LOADERS) ## Makes .venv-loaders and .node-loaders: optimum, onnx-asr,
 parity: $(STAMP) $(REFERENCE_STAMP) ## Compares the model with PyTorch's, module by module.
 	@.venv/bin/python tests/golden/parity.py --reference-python .venv-reference/bin/python $(ARGS)
 
-bench: $(STAMP) $(REFERENCE_STAMP) ## Runs every benchmark; the last line of each is a JSON object of its claims. Fails if one does not hold.
+bench: $(STAMP) $(REFERENCE_STAMP) $(DEMO_STAMP) ## Runs every benchmark; the last line of each is a JSON object of its claims. Fails if one does not hold.
 	@shopt -s nullglob
 	scripts=(benchmarks/[a-z]*.py)
 	if [ $${#scripts[@]} -eq 0 ]; then echo "There are no benchmarks yet."; fi
@@ -86,9 +93,9 @@ lock: | $(UV_STAMP) ## Writes requirements.lock from pyproject.toml; ARGS=--upgr
 	echo "requirements.lock names $$(grep -cE '^[A-Za-z0-9_.-]+==' requirements.lock) packages."
 
 clean: ## Removes environments, caches and the built documentation; keeps workspace/.
-	@rm -rf .venv .venv-reference .venv-loaders .node-loaders .uv site build dist ./*.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-reference .venv-loaders .venv-demo .node-loaders .uv site build dist ./*.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-	echo "Removed: .venv, .venv-reference, .venv-loaders, .node-loaders, .uv, site, build, dist and caches. Kept: workspace/ with its runs and released models."
+	echo "Removed: .venv, .venv-reference, .venv-loaders, .venv-demo, .node-loaders, .uv, site, build, dist and caches. Kept: workspace/ with its runs and released models."
 
 $(UV_STAMP):
 	@$(call ONE_AT_A_TIME,$@)
@@ -143,6 +150,17 @@ $(LOADERS_STAMP): | $(UV_STAMP)
 	  $(UV) venv --quiet --clear --seed --python 3.11 .venv-loaders
 	fi
 	.venv-loaders/bin/python -m pip install --quiet --disable-pip-version-check --requirement loaders-requirements.txt
+	touch $@
+
+$(DEMO_STAMP): | $(UV_STAMP)
+	@$(call ONE_AT_A_TIME,$@)
+	echo "Setting up .venv-demo; this takes half a minute, once."
+	rm -f .venv-demo/.setup-*
+	$(call WITH_PYENV,3.11)
+	if ! .venv-demo/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
+	  $(UV) venv --quiet --clear --python 3.11 .venv-demo
+	fi
+	$(UV) pip install --python ./.venv-demo --quiet --compile-bytecode --requirement demo/requirements.txt
 	touch $@
 
 $(NODE_STAMP):

@@ -19,14 +19,19 @@ _OPTIONS = (
 class Chromium:
     """A browser with one page.
 
+    Args:
+      path: Of the browser.
+      profile: A directory that is its own.
+      options: Of its command line, besides those that every test needs.
+
     Attributes:
       events: What the browser told, the oldest first.
     """
 
-    def __init__(self, path, profile):
+    def __init__(self, path, profile, options=()):
         to_browser, writer = os.pipe()
         reader, from_browser = os.pipe()
-        command = [str(path), *_OPTIONS, f"--user-data-dir={profile}", "about:blank"]
+        command = [str(path), *_OPTIONS, *options, f"--user-data-dir={profile}", "about:blank"]
         self._process = subprocess.Popen(
             ["bash", "-c", f'exec "$@" 3<&{to_browser} 4>&{from_browser}', "bash", *command],
             pass_fds=(to_browser, from_browser), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -83,6 +88,20 @@ class Chromium:
         found = self.ask("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
+
+    def wait_for(self, expression, seconds=_START_SECONDS):
+        """Waits until an expression in JavaScript has a value that holds, and returns it."""
+        end = time.monotonic() + seconds
+        while not (value := self.evaluate(expression)):
+            assert time.monotonic() < end, f"{expression} did not come true in {seconds} s"
+            time.sleep(0.05)
+        return value
+
+    def choose_file(self, selector, path):
+        """Gives a file to the input that a selector finds, as a person does."""
+        root = self.ask("DOM.getDocument", depth=0)["root"]["nodeId"]
+        node = self.ask("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.ask("DOM.setFileInputFiles", files=[str(path)], nodeId=node)
 
     def complaints(self):
         """Returns what the browser said of errors and warnings since the page was opened."""

@@ -8,12 +8,12 @@ TAGS = {
     "html", "head", "meta", "link", "title", "style", "body", "main", "nav", "section", "h1", "h2", "h3", "h4", "p",
     "div", "span", "strong", "small", "em", "b", "i", "code", "a", "ul", "ol", "li", "dl", "dt", "dd",
     "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "figure", "figcaption", "audio",
-    "svg", "g", "line", "path", "polyline", "circle", "rect", "text",
+    "progress", "svg", "g", "line", "path", "polyline", "circle", "rect", "text",
 }  # fmt: skip
 ATTRIBUTES = {
     "lang", "charset", "http-equiv", "content", "name", "rel", "href", "class", "id", "tabindex", "scope", "aria-label",
     "title", "dir", "controls", "preload", "src", "viewbox", "role", "x", "y", "x1", "x2", "y1", "y2", "d", "cx", "cy",
-    "r", "points", "text-anchor", "stroke-width", "width", "height",
+    "r", "points", "text-anchor", "stroke-width", "width", "height", "max", "value",
 }  # fmt: skip
 
 
