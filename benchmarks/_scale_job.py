@@ -64,6 +64,7 @@ def plan(root: Path) -> dict[str, float]:
 
     from beam_jobs.librispeech import inspect_corpus
     from beam_jobs.librispeech.references import read_references
+    from beam_jobs.librispeech.settings import IngestSettings
 
     tree = root / "many"
     if not tree.exists():
@@ -83,7 +84,7 @@ def plan(root: Path) -> dict[str, float]:
     corpus = inspect_corpus(tree)
     seconds, bytes_ = time.perf_counter() - began, peak_bytes() - before
     thousands = CHAPTERS * UTTERANCES_PER_CHAPTER / 1000
-    references = read_references(corpus.root, corpus.chapters[0], "english")
+    references = read_references(corpus.root, corpus.chapters[0], IngestSettings().normalise)
     coder = registry.get_coder(type(references[0]))
 
     def description(chapters: int) -> int:

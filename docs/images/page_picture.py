@@ -47,8 +47,8 @@ def draw(browser: str, page: str, picture: Path, size_pixels: tuple[int, int]) -
         file.write_text(page, encoding="utf-8")
         command = [
             browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-            f"--user-data-dir={directory}/profile", f"--window-size={width},{height + _BARS_PIXELS}", f"--screenshot={picture}",
-            file.as_uri(),
+            f"--user-data-dir={directory}/profile", f"--window-size={width},{height + _BARS_PIXELS}",
+            f"--screenshot={picture}", file.as_uri(),
         ]  # fmt: skip
         subprocess.run(command, check=True, capture_output=True, timeout=120)
     with Image.open(picture) as image:
