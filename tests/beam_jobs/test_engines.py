@@ -25,11 +25,15 @@ def test_one_worker_is_this_process_and_more_are_processes():
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--frob=1",), "Flags behind the job's own must be flags of Beam, and --frob is none."),
-        (("--direct_num_workers=2", "word"), "Flags behind the job's own must be flags of Beam, and word is none."),
+        (("--frob=1",), "Flags behind the job's own must be flags of Beam, and --frob is none; correct it."),
+        (
+            ("--direct_num_workers=2", "word"),
+            "Flags behind the job's own must be flags of Beam, and word is none; correct it.",
+        ),
         (
             ("--direct_num_workers=two",),
-            "Flags of Beam must have values that Beam takes: argument --direct_num_workers: invalid int value: 'two'.",
+            "Flags of Beam must have values that Beam takes: argument --direct_num_workers: invalid int value: 'two';"
+            " correct them.",
         ),
         (("--runner=DaskRunner",), "--runner must be DirectRunner or DataflowRunner, not DaskRunner."),
         (("--runner=Nonsense",), "--runner must be DirectRunner or DataflowRunner, not Nonsense."),
@@ -44,11 +48,11 @@ def test_one_worker_is_this_process_and_more_are_processes():
         ),
         (
             ("--help",),
-            "Flags of Beam must have values that Beam takes: --help is none of them.",
+            "Flags of Beam must have values that Beam takes: --help is none of them; correct them.",
         ),
-        (CLOUD[:1], "A job on Dataflow needs --project, such as --project=my-project."),
-        (CLOUD[:2], "A job on Dataflow needs --region, such as --region=europe-west4."),
-        (CLOUD[:3], "A job on Dataflow needs --temp_location, such as --temp_location=gs://my-bucket/tmp."),
+        (CLOUD[:1], "A job on Dataflow needs --project; add it, such as --project=my-project."),
+        (CLOUD[:2], "A job on Dataflow needs --region; add it, such as --region=europe-west4."),
+        (CLOUD[:3], "A job on Dataflow needs --temp_location; add it, such as --temp_location=gs://my-bucket/tmp."),
         (
             (*CLOUD[:3], "--temp_location=/tmp"),
             "--temp_location must be an address in Cloud Storage, gs://…, not /tmp.",

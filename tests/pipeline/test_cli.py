@@ -280,7 +280,7 @@ def test_ingest_takes_settings_of_a_configuration(make_corpus, tmp_path):
     [
         (("--workers", "2", "--", "--direct_num_workers=2"), "Either --workers or Beam's flags must say what runs"),
         (("--", "--runner=DataflowRunner"), "A job on Dataflow needs --project"),
-        (("--", "--frob"), "must be flags of Beam, and --frob is none."),
+        (("--", "--frob"), "must be flags of Beam, and --frob is none; correct it."),
     ],
 )
 def test_ingest_refuses_flags_that_do_not_fit(make_corpus, tmp_path, flags, message):

@@ -69,7 +69,7 @@ def test_a_bad_sound_does_not_keep_the_others_back(call, sounds, release):
     told = " ".join(err.split())
     assert "notes.txt must be a file of sound that can be decoded: Format not recognised." in told
     assert "A folder must hold files that end in .aac, .aif, .aiff," in told
-    assert f"and {sounds}/empty holds none." in told
+    assert f"and {sounds}/empty holds none; name another." in told
     assert "nowhere.wav must be a file that can be read: No such file or directory." in told
 
 
