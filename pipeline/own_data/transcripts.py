@@ -114,7 +114,7 @@ def _find(place: Path, passed_over: Path | None) -> Transcripts:
         return dataclasses.replace(found, layout="Common Voice")
     if root := _librispeech_root(place):
         return _of_librispeech(root)
-    tables = _tables(place, passed_over)
+    tables, refusals = _tables(place, passed_over)
     if len(tables) == 1:
         return _with_unwritten(_of_table(tables[0]))
     if tables and {_stem(table) for table in tables} <= _SPLIT_STEMS:
@@ -125,7 +125,7 @@ def _find(place: Path, passed_over: Path | None) -> Transcripts:
             f"w2v2 init must know which table has the transcripts, and {place} holds {named}; name one of them in place"
             " of the folder."
         )
-    return _of_text_files(place)
+    return _of_text_files(place, refusals)
 
 
 def sounds_below(folder: Path) -> Iterator[Path]:
@@ -141,22 +141,19 @@ def _stem(table: Path) -> str:
     return table.stem.lower()
 
 
-def _tables(folder: Path, passed_over: Path | None) -> list[Path]:
-    """Returns the tables directly in a folder that name recordings and texts."""
-    found = []
+def _tables(folder: Path, passed_over: Path | None) -> tuple[list[Path], list[str]]:
+    """Returns the tables directly in a folder that name recordings and texts, and why others do not."""
+    found: list[Path] = []
+    refusals: list[str] = []
     for path in sorted(folder.iterdir()):
         is_ours = path == passed_over or path.with_suffix(".py").is_file()
-        if path.name.lower().endswith(TABLE_SUFFIXES) and path.is_file() and not is_ours and _is_table(path):
-            found.append(path)
-    return found
-
-
-def _is_table(path: Path) -> bool:
-    try:
-        _read(path, "")
-    except DataError:
-        return False
-    return True
+        if path.name.lower().endswith(TABLE_SUFFIXES) and path.is_file() and not is_ours:
+            try:
+                _read(path, "")
+                found.append(path)
+            except DataError as error:
+                refusals.append(str(error))
+    return found, refusals
 
 
 def _of_table(path: Path, audio_directory: str | None = None) -> Transcripts:
@@ -300,7 +297,7 @@ def _of_librispeech(root: Path) -> Transcripts:
     return Transcripts("LibriSpeech", corpus.root, root, ", ".join(subsets), tuple(utterances), tuple(faults))
 
 
-def _of_text_files(folder: Path) -> Transcripts:
+def _of_text_files(folder: Path, refusals: Sequence[str]) -> Transcripts:
     utterances: list[Utterance] = []
     faults: list[Fault] = []
     unwritten: list[str] = []
@@ -314,7 +311,8 @@ def _of_text_files(folder: Path) -> Transcripts:
         else:
             _read_text_file(sound, words, utterances, faults)
     if not utterances:
-        raise DataError(_nothing(folder, len(unwritten), faults))
+        # A table that cannot be read is what a person meant.
+        raise DataError(refusals[0] if refusals else _nothing(folder, len(unwritten), faults))
     return Transcripts(
         layout="text files",
         source=None,

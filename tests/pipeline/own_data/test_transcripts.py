@@ -146,10 +146,15 @@ def make_nothing(kind, folder):
         (folder / "a.txt").write_text("")
         return folder, r"in .* none can be used \(a\.txt is empty\)"
     (folder / "speech.tsv").write_text("what\twho\n1\t2\n")
-    return folder / "speech.tsv", r"must name the columns, audio and text at least, and names no audio and text"
+    return (
+        folder if "folder" in kind else folder / "speech.tsv",
+        r"must name the columns, audio and text at least, and names no audio and text",
+    )
 
 
-@pytest.mark.parametrize("kind", ["missing", "sound", "empty", "silent texts", "bad texts", "other table"])
+@pytest.mark.parametrize(
+    "kind", ["missing", "sound", "empty", "silent texts", "bad texts", "other table", "other table of a folder"]
+)
 def test_where_nothing_is_found_one_sentence_says_what_is_asked_for(tmp_path, kind):
     place, message = make_nothing(kind, tmp_path)
     with pytest.raises((UsageError, DataError), match=message):
