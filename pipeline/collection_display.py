@@ -49,8 +49,8 @@ def show_collection(console: Console, plan: CollectionPlan, workspace: Workspace
         )  # fmt: skip
     if plan.under_way is not None:
         console.print(
-            f"Run {plan.under_way} uses the workspace; what is half-done is not listed, and nothing can be freed until"
-            " it has ended.",
+            f"The workspace is in use, by {plan.under_way}; what is half-done is not listed, and nothing can"
+            " be freed until it has ended.",
             soft_wrap=True,
         )
     console.print(_total(plan, workspace, is_done), soft_wrap=True)

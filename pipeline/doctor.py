@@ -178,7 +178,7 @@ def check_workspace(workspace: Workspace) -> Check:
         )
     holder = workspace.lock_holder()
     if holder is not None:
-        return Check("workspace", "ok", f"{workspace.root}; run {holder.run_id} is under way (process {holder.pid})")
+        return Check("workspace", "ok", f"{workspace.root}; {holder.name} is under way (process {holder.pid})")
     return Check("workspace", "ok", f"{workspace.root}" + ("" if workspace.root.exists() else " (will be made)"))
 
 

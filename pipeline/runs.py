@@ -38,7 +38,7 @@ def read_runs(workspace: Workspace, run_ids: Iterable[str] | None = None) -> lis
     except DataError as error:
         if holder is not None and holder.pid != os.getpid():
             raise TryAgainError(
-                f"The metadata store {workspace.metadata_file} cannot be read while run {holder.run_id} is under way;"
+                f"The metadata store {workspace.metadata_file} cannot be read while {holder.name} is under way;"
                 " try again when that has ended."
             ) from error
         raise

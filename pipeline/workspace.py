@@ -80,13 +80,20 @@ class LockHolder:
 
     Attributes:
       pid: The process.
-      run_id: Its run.
+      run_id: Its run; or, of a command that is no run, its name.
       started: When it took the lock: UTC, ISO 8601.
     """
 
     pid: int
     run_id: str
     started: str
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages, such as `run 20260101T000000Z-aaaa`."""
+        if not self.run_id:
+            return "another run"
+        return f"run {self.run_id}" if _RUN_ID.fullmatch(self.run_id) else self.run_id
 
 
 @dataclasses.dataclass(frozen=True)
@@ -252,8 +259,7 @@ class Workspace:
 
     def _refusal(self) -> str:
         holder = self._read_holder()
-        name = f"run {holder.run_id}" if _RUN_ID.fullmatch(holder.run_id) else holder.run_id
-        who = f"{name} (process {holder.pid}, since {holder.started})" if holder.pid else "another run"
+        who = f"{holder.name} (process {holder.pid}, since {holder.started})" if holder.pid else holder.name
         return (
             f"Only one run at a time may use the workspace {self.root}, and {who} does; wait until it has ended, or"
             " name another workspace with --workspace."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import sys
@@ -63,7 +64,9 @@ def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
     named = named_place(_given(ctx, "workspace"))
     if places.is_remote(named):
         return []
-    return _beginning(Workspace.at(named).run_ids(), incomplete)
+    with contextlib.suppress(OSError):  # nobody waits for an error when Tab is pressed
+        return _beginning(Workspace.at(named).run_ids(), incomplete)
+    return []
 
 
 def complete_config(incomplete: str) -> list[str]:

@@ -92,7 +92,7 @@ def test_beside_a_run_it_says_what_it_waits_for(made, gc):
     with made.workspace.lock(newest):
         code, out, _ = gc()
         assert code == 0
-        assert f"Run {newest} uses the workspace; what is half-done is not listed" in out
+        assert f"The workspace is in use, by {newest}; what is half-done is not listed" in out
         code, _, err = gc("--yes")
         assert code == 75
         assert f"and run {newest} (process" in err

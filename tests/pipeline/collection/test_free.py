@@ -14,6 +14,7 @@ from pipeline.collection.free import collect, end_collection
 from pipeline.collection.holding import held
 from pipeline.collection.plan import plan_collection
 from pipeline.collection.store import read_store
+from pipeline.doctor import check_workspace
 from pipeline.record import RunDirectory
 from pipeline.runs import past_runs, read_run
 from pipeline.workspace import Workspace
@@ -251,6 +252,8 @@ def test_beside_a_run_nothing_is_freed_and_what_is_half_done_is_not_listed(made)
             collect(made.workspace, keep_runs=1)
     with made.workspace.lock(old):
         assert listed(made, keep_runs=1) == set()
+    with made.workspace.lock(free.HOLDER):
+        assert check_workspace(made.workspace).message.endswith(f"; w2v2 gc is under way (process {os.getpid()})")
     with made.workspace.lock(free.HOLDER), pytest.raises(TryAgainError, match=r"and w2v2 gc \(process "):
         collect(made.workspace, keep_runs=1)
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import typer
 
 from beam_jobs.librispeech.published import PUBLISHED
 from model.export.release import FORMATS
@@ -175,6 +176,20 @@ def test_zsh_is_told_what_it_asks_for(place):
     assert script.count("compdef _w2v2_completion w2v2") == 1
     assert "funcstack" in script
     del place
+
+
+def test_tab_never_shows_an_error(place, monkeypatch, bash):
+    (place / "file").touch()
+    assert bash("w2v2", "reject", "--workspace", str(place / "file"), "") == []
+    # What is spelt wrongly is passed over; the fixture sees that nothing comes on standard error.
+    assert "review" in bash("w2v2", "nothing", "")
+    assert bash("w2v2", "run", "--nothing", "") == []
+    monkeypatch.setattr("pipeline.workspace.Workspace.run_ids", _refuse)
+    assert completion.complete_run(typer.Context(typer.main.get_command(cli.app)), "") == []
+
+
+def _refuse(_):
+    raise PermissionError(13, "Permission denied")
 
 
 def test_another_shell_is_refused(capsys):
