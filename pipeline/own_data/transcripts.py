@@ -214,7 +214,9 @@ def _read(path: Path, audio_directory: str) -> tuple[Layout, list[Utterance], li
             split = outcome.split if has_splits else ""
             utterances.append(Utterance(audio, outcome.transcript, speaker, split, outcome.gender))
         else:
-            faults.append(Fault(f"line {outcome.line}", outcome.reason))
+            line = outcome.line - (layout == "table without a header")
+            reason = outcome.reason.replace(f"In line {outcome.line},", f"In line {line},", 1)
+            faults.append(Fault(f"line {line}", reason))
     return layout, utterances, faults
 
 
@@ -238,17 +240,13 @@ def _with_header(content: bytes) -> bytes | None:
         try:
             # Of LJSpeech's kind, with `|`, quotes mean nothing.
             quoting = csv.QUOTE_MINIMAL if delimiter in ",;" else csv.QUOTE_NONE
-            rows = [
-                row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting) if row
-            ]
+            rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting))
         except csv.Error:
             continue
-        columns = _columns(rows)
+        columns = _columns([row for row in rows if row])
         if columns is not None:
-            audio, words = columns
-            lines = (
-                "\t".join(" ".join(row[column].split()) for column in (audio, words)) for row in rows if len(row) > 1
-            )
+            # Blank lines stay, so that messages name the lines as they are, but for the header.
+            lines = ("\t".join(" ".join(row[column].split()) for column in columns) if row else "" for row in rows)
             return ("audio\ttext\n" + "\n".join(lines) + "\n").encode()
     return None
 

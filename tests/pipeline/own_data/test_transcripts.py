@@ -44,9 +44,12 @@ def test_a_table_without_a_header(tmp_path, order, separator):
     rows = rows_of(tmp_path)
     lines = [separator.join((path, text)[::order]) for path, text, _ in rows]
     name = "speech.csv" if separator != "\t" else "speech.tsv"
+    lines += ["", separator.join(("../x.wav", "άλφα")[::order])]
     (tmp_path / name).write_text("\ufeff" + "\r\n".join(lines), encoding="utf-8")
     found = find_transcripts(str(tmp_path))
     assert (found.layout, found.source) == ("table without a header", None)
+    (fault,) = found.faults
+    assert (fault.what, fault.reason[:12]) == ("line 26", "In line 26, ")
     assert texts_of(found) == {path: (text, "", "") for path, text, _ in rows}
 
 
