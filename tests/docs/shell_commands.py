@@ -29,6 +29,8 @@ ELSEWHERE = {
     "npm": "installs from the network",
     "curl": "asks a server that the reader has",
     "ffmpeg": "not part of the project",
+    "jq": "not part of the project; its filter is the reader's",
+    "jupyter": "a server that does not end",
     "tensorboard": "a server that does not end",
     "git": "of the reader's clone",
     "export": "of the shell",
@@ -163,7 +165,7 @@ def _w2v2() -> Any:
 def find_w2v2_command(words: Sequence[str]) -> tuple[Any, list[str], list[str]]:
     """Returns the command that words name, its name, and the words that are left."""
     command, names, rest = _w2v2(), [], list(words)
-    while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
+    while hasattr(command, "commands") and rest and not rest[0].startswith(("-", "[", "COMMAND")):
         name = rest.pop(0)
         if name not in command.commands:
             raise WrongCommandError(
@@ -198,6 +200,20 @@ def check_w2v2(words: list[str]) -> None:
             raise WrongCommandError(f"w2v2 {' '.join(words)}: {error}") from error
 
 
+def check_usage(text: str) -> None:
+    """Checks a line of usage, `w2v2 review [OPTIONS] [RUN]`, against what the command says itself.
+
+    Raises:
+      WrongCommandError: the command is another one, or takes something else.
+    """
+    command, names, rest = find_w2v2_command(text.split()[1:])
+    context = command.context_class(command, info_name=" ".join(["w2v2", *names]))
+    # Some versions of typer put brackets around the brackets.
+    takes = " ".join(command.collect_usage_pieces(context)).replace("[[", "[").replace("]]", "]")
+    if " ".join(rest) != takes:
+        raise WrongCommandError(f"w2v2 {' '.join(names)} takes {takes}, not {' '.join(rest)}.")
+
+
 def check_options(words: Sequence[str]) -> None:
     """Checks a command that prose names in part: its name and its options must be there; values may lack."""
     command, names, rest = find_w2v2_command(words)
@@ -211,10 +227,10 @@ def check_options(words: Sequence[str]) -> None:
 
 @functools.cache
 def make_targets() -> frozenset[str]:
-    """Returns the targets that the Makefile calls phony: those for people."""
-    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    assert phony is not None
-    return frozenset(phony[1].split())
+    """Returns the targets that `make help` lists: those for people."""
+    return frozenset(
+        re.findall(r"^([a-z0-9-]+):[^#]*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    )
 
 
 def _check_make(words: list[str]) -> None:

@@ -4,6 +4,7 @@ import ast
 import functools
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.docs import shell_commands
 from tests.docs.error_messages import messages
 from tests.docs.pages import ROOT, Block, blocks, every_block, pages, spans
 from tests.docs.python_names import WrongPythonError, check_python
-from tests.docs.shell_commands import WrongCommandError, check_command, check_options, check_script
+from tests.docs.shell_commands import WrongCommandError, check_command, check_options, check_script, check_usage
 
 _BLOCKS = every_block()
 _TESTS = {path: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
@@ -54,9 +55,10 @@ def _check_keys(code: str) -> None:
 
 def _check_verdict(code: str) -> None:
     """The rules and verdicts are those of the gate."""
-    found = re.findall(r"([a-z_0-9]+)/test-", code)
+    found = re.findall(r"^ *[✓✗·?!] ([a-z_0-9]+)(?=/| {2})", code, re.MULTILINE)
     assert found
-    assert set(found) <= _words_of_the_code()
+    gates = (ROOT / "docs" / "gates.md").read_text(encoding="utf-8")
+    assert set(found) <= _words_of_the_code() | set(re.findall(r"`([a-z_0-9]+)", gates))
     assert set(re.findall(r"\b(?:ACCEPT|REJECT|NEEDS_REVIEW)\b", code)) <= _words_of_the_code()
 
 
@@ -100,6 +102,18 @@ def _check_workspace(code: str) -> None:
     assert [name for name in named if name not in stems and name.partition(".")[0] not in stems] == []
 
 
+def _check_headings(code: str) -> None:
+    """What stands in front of each paragraph is a word of the code."""
+    found = re.findall(r"^ {2}([A-Z][a-z]+) {2}", code, re.MULTILINE)
+    assert len(found) > 2
+    assert sorted(set(found) - _words_of_the_code()) == []
+
+
+def _check_shell_file(code: str) -> None:
+    """Lines for a file of a shell; that they are read by it is all that can be said here."""
+    assert subprocess.run(["bash", "-n"], input=code, text=True, check=False).returncode == 0
+
+
 def _check_messages(code: str) -> None:
     known = {message.text for message in messages()} | {"module … has no attribute …"}
     assert [line for line in code.splitlines() if line not in known] == []
@@ -111,10 +125,14 @@ _TEXTS = {
     ("README.md", "  ✓ LibriSpeechExampleGen"): _check_run,
     ("README.md", "   REJECT"): _check_verdict,
     ("docs/architecture.md", "pipeline/ "): _check_layers,
+    ("docs/command_line.md", "w2v2 "): check_usage,
+    ("docs/command_line.md", "fpath="): _check_shell_file,
     ("docs/data.md", "audio  "): _check_manifest,
     ("docs/evaluation.md", "  Padding"): _check_ways,
     ("docs/evaluation.md", '{"format_version"'): _check_keys,
     ("docs/gates.md", "✓ non_inferiority/"): _check_verdict,
+    ("docs/own_data.md", "  greek: "): _check_headings,
+    ("docs/own_data.md", "  ✗ noise_words"): _check_verdict,
     ("docs/padding.md", "largest logit"): _check_measured_padding,
     ("docs/running.md", "workspace/"): _check_workspace,
     ("docs/running.md", '{"runs"'): _check_keys,
@@ -235,6 +253,19 @@ def test_the_list_of_what_cannot_be_run_has_no_more_than_the_pages():
 def test_a_wrong_command_is_found(code: str, reason: str):
     with pytest.raises(WrongCommandError, match=re.escape(reason)):
         check_script(code)
+
+
+@pytest.mark.parametrize(
+    ("usage", "reason"),
+    [
+        ("w2v2 review [OPTIONS] RUN", "w2v2 review takes [OPTIONS] [RUN], not [OPTIONS] RUN"),
+        ("w2v2 reviews [OPTIONS]", "w2v2 reviews must be a command"),
+    ],
+)
+def test_a_wrong_usage_is_found(usage: str, reason: str):
+    check_usage("w2v2 review [OPTIONS] [RUN]")
+    with pytest.raises(WrongCommandError, match=re.escape(reason)):
+        check_usage(usage)
 
 
 def test_commands_are_found_wherever_they_stand():
