@@ -265,3 +265,37 @@ def test_constant_padding_is_to_the_published_length(examples, release, work):
     heard = hear(examples, ("test-a",), release, (ALONE, CONSTANT), working_dir=work)
     assert [one.by_way["constant"].text for one in heard] == [one.by_way["alone"].text for one in heard]
     assert max(one.by_way["constant"].logit_difference for one in heard) < 1e-3
+
+
+def test_without_beam_the_same_is_heard_and_told(examples, release, tmp_path, monkeypatch):
+    ways = (BATCHED, ALONE, Way("padded", alone=True, pad_to_samples=9_000))
+    by_beam = hear(examples, SPLITS, release, ways, working_dir=tmp_path / "beam", batch_samples=20_000, num_probes=2)
+    events = tmp_path / "events"
+    monkeypatch.setenv(EVENTS_VARIABLE, str(events))
+    alone = hear(
+        examples, SPLITS, release, ways, None, working_dir=tmp_path / "alone", batch_samples=20_000, num_probes=2
+    )
+    assert plain(alone) == plain(by_beam)
+    assert [one.utterance_id for one in read_probes(str(tmp_path / "alone"))] == [
+        one.utterance_id for one in read_probes(str(tmp_path / "beam"))
+    ]
+    last = json.loads(events.read_text().splitlines()[-1])
+    assert (last["event"], last["done"], last["total"]) == ("progress", 12, 12)
+
+
+def test_a_corpus_is_evaluated_without_beam_installed(release, make_corpus, tmp_path):
+    corpus = make_corpus({"test-a": ["104", "105"]}, seconds=0.3)
+    code = (
+        "import sys; sys.modules['apache_beam'] = None; sys.modules['tfx'] = None\n"
+        "from beam_jobs.evaluation.evaluate import EvaluationRequest, evaluate\n"
+        "from pipeline.evaluation_display import show_evaluation\n"
+        "from rich.console import Console\n"
+        f"request = EvaluationRequest({str(release)!r}, {str(corpus)!r}, in_process=True)\n"
+        f"made = evaluate(request, 'corpora', {str(tmp_path / 'scratch')!r})\n"
+        "show_evaluation(Console(width=100), made)\n"
+        "print([(table.utterances, table.words, len(table.rows)) for table in made.tables])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[(6, 18, 3)]"
+    assert "padded to 246,000" in done.stdout

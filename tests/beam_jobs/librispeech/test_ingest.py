@@ -354,3 +354,22 @@ def test_lossy_transcripts_are_taken_when_asked(corpus, tmp_path):
     chosen = IngestSettings(manifest=ManifestSettings(keep_lossy_transcripts=True))
     assert ingest(corpus, tmp_path / "out", tmp_path / "staging", chosen)["written"] == 12
     assert records(tmp_path / "out")["101-7-0000"].transcript == "ROOM"
+
+
+@pytest.mark.parametrize("settings", [LENIENT, IngestSettings(transcripts="none", num_shards_per_split=3)])
+def test_without_beam_the_same_is_written(corpus, tmp_path, settings):
+    (corpus / "train-a/101/7/101-7-0001.flac").write_bytes(b"no sound")
+    chosen = IngestSettings(**{**vars(settings), "max_reject_fraction": 1.0})
+    by_beam = ingest(corpus, tmp_path / "beam", tmp_path / "staging", chosen)
+    alone = ingest(corpus, tmp_path / "alone", tmp_path / "staging", chosen, make_pipeline=None)
+    assert alone == by_beam
+    assert alone["rejected"] == 1
+    assert digests(tmp_path / "alone") == digests(tmp_path / "beam")
+    assert not (tmp_path / "staging").exists()
+
+
+def test_without_beam_too_many_rejects_fail_it_likewise(corpus, tmp_path):
+    (corpus / "train-a/101/7/101-7-0001.flac").write_bytes(b"no sound")
+    with pytest.raises(DataError, match="At most 0.1 % of the utterances may be rejected, and 1 of 12 were"):
+        ingest(corpus, tmp_path / "out", tmp_path / "staging", IngestSettings(), make_pipeline=None)
+    assert not (tmp_path / "out").exists()
