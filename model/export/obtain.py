@@ -34,6 +34,12 @@ class ObtainedRelease:
     model_digest: str
     release_digest: str = ""
 
+    @property
+    def saved_model_dir(self) -> Path:
+        """The SavedModel itself: a folder of a release, or all of a published version."""
+        below = self.directory / SAVED_MODEL
+        return below if below.is_dir() else self.directory
+
 
 def obtain_release(
     source: str, place: Path, padding: Padding = "masked", language: str | None = None
