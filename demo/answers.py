@@ -62,7 +62,8 @@ def _heard(transcriber: Transcriber, path: Path) -> Iterator[Answer]:
     duration_seconds = envelope.duration_seconds
     if envelope.is_silent:
         raise DataError(
-            f"{path.name} must hold speech, and is silent from beginning to end; is the microphone switched off?"
+            f"{path.name} must hold speech, and is silent from beginning to end; look whether the"
+            " microphone is switched off."
         )
     yield Answer(hearing_html(path.name, 0.0, duration_seconds, 0.0), picture=strip_html(envelope))
     start = time.perf_counter()

@@ -44,7 +44,7 @@ def measure_in_turns(contenders: Mapping[str, Callable[[], Any]], rounds: int, w
     Raises:
       ConfigurationError: there is no contender, or no round.
     """
-    require(bool(contenders), "There must be something to measure, and no contender is named.")
+    require(bool(contenders), "There must be something to measure, and no contender is named; name one.")
     require(rounds >= 1, f"rounds must be at least 1, not {rounds}.")
     require(warm_up >= 0, f"warm_up must be at least 0, not {warm_up}.")
     for call in contenders.values():

@@ -49,7 +49,7 @@ class Evaluation:
         if split not in self.metrics["splits"]:
             raise DataError(
                 f"The split must be one of {', '.join(self.metrics['splits'])}, those of the evaluation in"
-                f" {self.directory}, not {split!r}."
+                f" {self.directory}, not {split!r}; choose one of them."
             )
         found = self.metrics["splits"][split]
         whole = {"kind": "", "value": split, "words": found["words"], "interval": found["interval"]}

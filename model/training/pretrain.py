@@ -71,7 +71,7 @@ def pretrain(
     if not plan.batches_per_epoch:
         raise DataError(
             f"The training split must hold an utterance of {config.min_samples} to {settings.max_samples} samples; none"
-            f" of its {len(train)} is."
+            f" of its {len(train)} is; take other recordings, or raise train.max_samples."
         )
     if len(plan.left_out):
         _LOG.warning("%d of %d utterances do not fit and are not trained on.", len(plan.left_out), len(train))

@@ -151,7 +151,10 @@ def _decisions(workspace: Workspace, pipeline: str, digest: str) -> list[Decisio
         model_digest = json.loads(names[0].read_text(encoding="utf-8"))["model_digest"] if names else ""
         return list(read_decisions(place, digest, str(model_digest))) if names else []
     except (OSError, ValueError, KeyError, TypeError, ReleaseError) as error:
-        raise DataError(f"A decision in {directory} cannot be read ({error}).") from error
+        raise DataError(
+            f"A decision must be a record that can be read, and {directory} has one that cannot ({error}); copy it back"
+            " from a backup."
+        ) from error
 
 
 def _unfinished_nodes(record: RunRecord, stored: StoredRun | None) -> frozenset[str]:

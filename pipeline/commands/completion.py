@@ -38,7 +38,7 @@ def completion(
 ) -> int:
     """Print the script that lets a shell complete commands, options, runs, configurations and files."""
     if shell not in _SHELLS:
-        raise UsageError(f"SHELL must be one of {', '.join(_SHELLS)}, not {shell!r}.")
+        raise UsageError(f"SHELL must be one of {', '.join(_SHELLS)}, not {shell!r}; give one of them.")
     from typer.completion import get_completion_script
 
     script = get_completion_script(prog_name="w2v2", complete_var=COMPLETE_VARIABLE, shell=shell)
@@ -115,7 +115,7 @@ def complete_padding(incomplete: str) -> list[str]:
 
 def complete_normaliser(incomplete: str) -> list[str]:
     """Returns the normalisers of `w2v2 score`."""
-    return _beginning(("none", "librispeech", "unpunctuated"), incomplete)
+    return _beginning(("none", "librispeech", "unpunctuated", "characters"), incomplete)
 
 
 def complete_runtime(incomplete: str) -> list[str]:

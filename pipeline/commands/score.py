@@ -35,7 +35,7 @@ def score(
         str,
         typer.Option(
             metavar="NAME",
-            help="What is done to the texts: none, librispeech or unpunctuated.",
+            help="What is done to the texts: none, librispeech, unpunctuated or characters.",
             autocompletion=complete_normaliser,
         ),
     ] = "librispeech",
