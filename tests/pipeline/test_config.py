@@ -179,7 +179,10 @@ def test_a_name_that_is_none_lists_those_that_are():
     [
         ("x = 1", "must define get_config"),
         ("def get_config():\n    return 1", r"must return a PipelineConfig, not int"),
-        ("def get_config():\n    raise KeyError('x')", "without an error; it raised KeyError: 'x'"),
+        (
+            "def get_config():\n    raise KeyError('x')",
+            "without an error, and it raised KeyError: 'x'; correct the file",
+        ),
         ("def get_config(:", "it raised SyntaxError"),
     ],
 )
