@@ -64,7 +64,6 @@ def plan(root: Path) -> dict[str, float]:
 
     from beam_jobs.librispeech import inspect_corpus
     from beam_jobs.librispeech.references import read_references
-    from beam_jobs.librispeech.settings import IngestSettings
 
     tree = root / "many"
     if not tree.exists():

@@ -196,7 +196,7 @@ def test_another_shell_is_refused(capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(["completion", "fish"])
     assert ended.value.code == 2
-    assert capsys.readouterr().err == "✗ SHELL must be one of bash, zsh, not 'fish'.\n"
+    assert capsys.readouterr().err == "✗ SHELL must be one of bash, zsh, not 'fish'; give one of them.\n"
 
 
 def test_what_is_offered_is_what_is_taken():
