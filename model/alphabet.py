@@ -68,7 +68,7 @@ class Alphabet:
                 f" {self.form!r} give, and {letter!r} would be {normal!r}; write that.",
             )
         doubles = sorted(letter for letter in set(self.letters) if self.letters.count(letter) > 1)
-        require(not doubles, f"alphabet.letters must hold each letter once; it holds {' '.join(doubles)} twice.")
+        require(not doubles, f"alphabet.letters must hold each letter once, not {' '.join(doubles)} twice.")
 
     def __call__(self, text: str) -> str:
         """Returns the text in its normal form; what is no letter of the alphabet is gone."""

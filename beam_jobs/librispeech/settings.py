@@ -89,7 +89,7 @@ class IngestSettings:
         require(
             (self.transcript_normaliser == "unicode") == (self.alphabet is not None),
             "ingest.alphabet must be Alphabet(letters=…) with ingest.transcript_normaliser 'unicode', and be left out"
-            f" with 'english'; with {self.transcript_normaliser!r} it is"
+            f" with 'english'; change one of them, since with {self.transcript_normaliser!r} it is"
             f" {'left out' if self.alphabet is None else 'given'}.",
         )
         for subset, split in self.splits.items():

@@ -120,7 +120,7 @@ def examine(
     if not found.utterances:
         raise DataError(
             f"A table must name a recording that can be used, and {found.named} names none"
-            f"{_first_reason(found.faults)}."
+            f"{_first_reason(found.faults)}; mend its lines."
         )
     letters = choose_letters([one.text for one in found.utterances])
     sounds = look_at([one.audio for one in found.utterances], IngestSettings().max_samples)
@@ -165,7 +165,8 @@ def _no_sound(found: Transcripts, sounds: Sounds) -> str:
     reason = first or f"{sounds.missing[0]} is not there"
     return (
         f"A recording must be a file that can be read, and none of the {len(found.utterances):,} that {found.named}"
-        f" names is ({reason.rstrip('.')}); paths are relative to the table."
+        f" names is ({reason.rstrip('.')}); correct the paths, which are relative to"
+        " the table."
     )
 
 

@@ -109,7 +109,8 @@ def find_letters(
     scripts = _scripts(spoken)
     if not scripts:
         raise DataError(
-            f"Transcripts must hold letters, and none of {len(texts):,} does; is the column of the texts the right one?"
+            f"Transcripts must hold letters, and none of {len(texts):,} does; look whether the column"
+            " of the texts is the right one."
         )
     main = _main(scripts)
     kept = {c for c, n in spoken.items() if n >= least_count and _is_kept(c, main, keep_digits)}

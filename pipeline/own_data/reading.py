@@ -93,7 +93,7 @@ def how_to_read(found: Transcripts, manifest_path: Path) -> Reading:
     if units < _LEAST_UNITS:
         raise DataError(
             f"There must be {_LEAST_UNITS} recordings at least, one each to train on, to validate and to test, and"
-            f" {'one is' if units == 1 else f'{units} are'} there."
+            f" {'one is' if units == 1 else f'{units} are'} there; record more."
         )
     validation, test = _fractions(units, by_speaker=with_speakers and all_known)
     settings = ManifestSettings(found.audio_directory, validation_fraction=validation, test_fraction=test)

@@ -108,7 +108,7 @@ def _find(place: Path, passed_over: Path | None) -> Transcripts:
             )
         return _with_unwritten(_of_table(place))
     if not place.is_dir():
-        raise UsageError(f"w2v2 init takes a folder or a table that exists; {place} does not.")
+        raise UsageError(f"w2v2 init takes a folder or a table that exists, and {place} does not; correct the path.")
     if (place / _COMMON_VOICE[0]).is_file() and (place / _COMMON_VOICE[1]).is_dir():
         found = _of_table(place / _COMMON_VOICE[0], audio_directory=_COMMON_VOICE[1])
         return dataclasses.replace(found, layout="Common Voice")
@@ -193,7 +193,10 @@ def _read(path: Path, audio_directory: str) -> tuple[Layout, list[Utterance], li
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"A table must be a file that can be read; {path}: {error.strerror or error}.") from error
+        raise DataError(
+            f"A table must be a file that can be read, and {path} cannot ({error.strerror or error}); allow it, or"
+            " name another."
+        ) from error
     settings = ManifestSettings(audio_directory=audio_directory)
     layout: Layout = "table"
     try:
@@ -344,7 +347,7 @@ def _nothing(folder: Path, sounds: int, faults: Sequence[Fault]) -> str:
         " each, or the layout of Common Voice or LibriSpeech"
     )
     if faults:
-        return f"{asked}; in {folder} none can be used ({faults[0].reason.rstrip('.')})."
+        return f"{asked}; in {folder} none can be used ({faults[0].reason.rstrip('.')}): mend that first."
     if sounds:
         return (
             f"{asked}; {folder} holds {sounds:,} recordings and none of that; write a table, or pre-train on the sound"

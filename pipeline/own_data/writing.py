@@ -50,7 +50,9 @@ def write_files(output: Path, text: str, manifest: Path, manifest_text: str) -> 
     try:
         load_config(str(output))
     except ConfigurationError as error:
-        raise ConfigurationError(f"The configuration that was written needs a change by hand: {error}") from error
+        raise ConfigurationError(
+            f"The configuration that was written needs a change by hand, so open {output}: {error}"
+        ) from error
 
 
 def _write(path: Path, text: str) -> None:

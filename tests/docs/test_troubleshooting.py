@@ -12,6 +12,10 @@ _PAGE = ROOT / "docs" / "troubleshooting.md"
 
 # Raised with what is known only then, by the place and the expression, and why that is enough.
 _PASSED_ON = {
+    (
+        "pipeline/own_data/transcripts.py",
+        "refusals[0] if refusals else _nothing(folder, len(unwritten), faults)",
+    ): "what a table was refused for, or the sentence of `_nothing`",
     ("pipeline/runs.py", "entry.problem"): "the message of the error with which the record was read",
     ("pipeline/vertex/cloud_runs.py", "entry.problem"): "as in pipeline/runs.py",
     ("components/evaluation/examples.py", "str(error).replace(str(path), shard)"): "an error of the records, renamed",

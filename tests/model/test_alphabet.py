@@ -107,7 +107,7 @@ def test_an_alphabet_travels_as_json():
     ("fields", "message"),
     [
         ({"letters": ""}, "alphabet.letters must hold every letter of the transcripts; it is empty"),
-        ({"letters": "abca"}, "must hold each letter once; it holds a twice"),
+        ({"letters": "abca"}, "must hold each letter once, not a twice"),
         ({"letters": "a b"}, "without spaces and '|', which stands for the space, not ' '"),
         ({"letters": "a|b"}, r"not '\|'"),
         ({"letters": "a\nb"}, r"not '\\n'"),

@@ -25,6 +25,7 @@ def directory(tmp_path):
 
 def test_what_an_evaluation_says(directory):
     found = read_evaluation_files(directory)
+    assert found.gate is not None
     assert found.gate["verdict"] == "REJECT"
     assert [check["verdict"] for check in found.checks] == ["FAIL", "REVIEW", "PASS", "PASS", "NOT APPLICABLE"]
     assert [check["name"] for check in found.checks[:3]] == ["speed", "people", "data_anomalies"]

@@ -251,7 +251,7 @@ def test_twice_the_same_gives_the_same_bytes_also_in_the_folder_itself(call, tmp
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (("nowhere",), 2, "w2v2 init takes a folder or a table that exists; .*nowhere does not"),
+        (("nowhere",), 2, "w2v2 init takes a folder or a table that exists, and .*nowhere does not; correct"),
         ((".",), 3, "Recordings must have transcripts"),
         (("speech", "--output", "run.txt"), 2, "--output must be a Python file that ends in .py, not 'run.txt'"),
         (("speech", "--output", "none/run.py"), 2, "--output must be in a directory that exists; .*none does not"),
@@ -261,7 +261,7 @@ def test_twice_the_same_gives_the_same_bytes_also_in_the_folder_itself(call, tmp
         (("speech", "--checkpoint", "hf://x"), 2, "hf://owner/name"),
         (("speech", "--least-letter-count", "9999"), 3, "none occurs 9999 times; choose a lower --least-letter-count"),
         (("two.tsv",), 3, "There must be 3 recordings at least, .* to validate and to test, and 2 are there"),
-        (("gone.tsv",), 3, r"none of the 3 that gone\.tsv names is \(.*a\.wav is not there\); paths are relative"),
+        (("gone.tsv",), 3, r"none of the 3 that gone\.tsv names is \(.*a\.wav is not there\); correct the paths"),
     ],
 )  # fmt: skip
 def test_mistakes_end_in_one_sentence(here, call, options, code, message):

@@ -134,7 +134,7 @@ def test_what_init_has_written_before_is_not_taken_for_the_persons_table(tmp_pat
 def make_nothing(kind, folder):
     """Makes a folder of which no model can be made; returns what is looked at, and the sentence."""
     if kind == "missing":
-        return folder / "none", "w2v2 init takes a folder or a table that exists; .*none does not"
+        return folder / "none", "w2v2 init takes a folder or a table that exists, and .*none does not; correct"
     if kind == "sound":
         return sound(
             folder / "a.wav"
