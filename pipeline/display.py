@@ -227,9 +227,13 @@ def _line(name: str, state: str, seconds: float | None) -> Text:
 
 
 def show_summary(console: Console, entry: RunEntry) -> None:
-    """Shows a finished run: nodes with their times, what was measured, verdict and reasons, releases and report."""
-    console.print()
-    console.print(_nodes_table(entry.nodes))
+    """Shows a finished run: what was measured, verdict and reasons, releases and report.
+
+    Its nodes were shown one by one; all of them together stand here only where some did not finish.
+    """
+    if any(node.state not in FINISHED_STATES for node in entry.nodes):
+        console.print()
+        console.print(_nodes_table(entry.nodes))
     show_gates(console, entry, is_brief=True)
     if entry.record.seconds is not None:
         memory = entry.record.peak_memory_bytes

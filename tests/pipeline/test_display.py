@@ -95,6 +95,11 @@ def lines_of(text):
     return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
 
 
+def test_nodes_that_finished_were_shown_before(entry):
+    whole = dataclasses.replace(entry, nodes=entry.nodes[:2])
+    assert lines_of(shown(show_summary, whole)) == lines_of(shown(show_summary, entry))[5:]
+
+
 def test_the_summary_tells_nodes_wer_verdict_reasons_releases_and_report(entry):
     lines = lines_of(shown(show_summary, entry))
     assert lines == [
