@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes.util
 import importlib.metadata
+import importlib.util
 import sysconfig
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -57,9 +58,14 @@ def _gpu(told: str, environment: Mapping[str, str], found: Callable[[str], bool]
     names = " and ".join(_GPU_LIBRARIES[library] for library in missing)
     mends = ["install the driver of the GPU"] if "cuda" in missing else []
     if set(missing) - {"cuda"}:
-        mends.append(f"pip install 'tensorflow[and-cuda]{_version()}'")
+        mends.append(f"{_installer()} 'tensorflow[and-cuda]{_version()}'")
     message = f"{told}, but TensorFlow does not find {names}; training runs on the CPU"
     return Check(_NAME, "warn", message, "; ".join(mends))
+
+
+def _installer() -> str:
+    """Returns the command that installs here: what `make setup` makes has no pip."""
+    return "pip install" if importlib.util.find_spec("pip") else ".uv/bin/uv pip install --python .venv"
 
 
 def _version() -> str:

@@ -113,7 +113,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "gc": (
         ("what can be freed, and why; nothing is changed", "w2v2 gc"),
         ("free it", "w2v2 gc --yes"),
-        ("keep the newest run of each pipeline alone, and drop unpacked archives", "w2v2 gc --keep-runs 1 --archives"),
+        ("what could go if one run of each pipeline were kept, archives included", "w2v2 gc --keep-runs 1 --archives"),
     ),
     "doctor": (
         ("look at this machine", "w2v2 doctor"),

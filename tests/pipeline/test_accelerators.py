@@ -30,21 +30,24 @@ def test_gpus_are_seen_by_their_device_files(look):
 @pytest.mark.parametrize(
     ("libraries", "names", "mend"),
     [
-        ({"cuda"}, "libcudart and libcudnn", "pip install 'tensorflow[and-cuda]==2.16.2'"),
-        ({"cuda", "cudart"}, "libcudnn", "pip install 'tensorflow[and-cuda]==2.16.2'"),
+        ({"cuda"}, "libcudart and libcudnn", "{installer} 'tensorflow[and-cuda]==2.16.2'"),
+        ({"cuda", "cudart"}, "libcudnn", "{installer} 'tensorflow[and-cuda]==2.16.2'"),
         ({"cudart", "cudnn"}, "libcuda", "install the driver of the GPU"),
         (
             (),
             "libcuda and libcudart and libcudnn",
-            "install the driver of the GPU; pip install 'tensorflow[and-cuda]==2.16.2'",
+            "install the driver of the GPU; {installer} 'tensorflow[and-cuda]==2.16.2'",
         ),
     ],
 )
-def test_a_gpu_that_tensorflow_cannot_use_warns(look, libraries, names, mend):
+@pytest.mark.parametrize("installer", ["pip install", ".uv/bin/uv pip install --python .venv"])
+def test_a_gpu_that_tensorflow_cannot_use_warns(look, libraries, names, mend, installer, monkeypatch):
+    # What `make setup` makes has no pip.
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object() if installer == "pip install" else None)
     check = look("nvidia0", libraries=libraries)
     assert check.status == "warn"
     assert check.message == f"1 NVIDIA GPU (nvidia0), but TensorFlow does not find {names}; training runs on the CPU"
-    assert check.mend == mend
+    assert check.mend == mend.format(installer=installer)
 
 
 @pytest.mark.parametrize("value", ["", "-1"])
