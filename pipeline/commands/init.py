@@ -76,7 +76,7 @@ def init(
     from pipeline.own_data.writing import require_free, write_files
 
     code, output = _language(language), output.expanduser()
-    manifest = require_free(output, force)
+    manifest = require_free(output, force, recordings)
     choose = functools.partial(
         find_letters, language=code, case=_case(case), least_count=least_letter_count, keep_digits=keep_digits
     )

@@ -11,6 +11,7 @@ from model.alphabet import Alphabet
 from model.durations import format_seconds
 from pipeline.own_data.examination import Examination
 from pipeline.own_data.plan import Plan
+from pipeline.own_data.written_manifest import DOCSTRING
 
 _WIDTH = 120
 # So that a formatter, which joins what fits into one line, leaves longer alphabets as they are.
@@ -44,7 +45,7 @@ def literal(text: str) -> str:
 
 def _docstring(found: Examination, plan: Plan, output: Path) -> str:
     lines = [
-        '"""A recogniser of my own recordings, as w2v2 init has found them.',
+        f'"""{DOCSTRING}',
         "",
         f"    w2v2 run --config {_plain(output.name)}",
         "",

@@ -18,6 +18,7 @@ from beam_jobs.librispeech.references import Reference, read_references
 from beam_jobs.librispeech.settings import IngestSettings
 from beam_jobs.places import is_remote, list_tree, printable
 from model.errors import DataError, UsageError
+from pipeline.own_data.written_manifest import columns_of, is_written_by_init
 
 TABLE_SUFFIXES = (".tsv", ".csv", ".jsonl", ".ndjson")
 # A table that is named may be called like this, too.
@@ -146,7 +147,7 @@ def _tables(folder: Path, passed_over: Path | None) -> tuple[list[Path], list[st
     found: list[Path] = []
     refusals: list[str] = []
     for path in sorted(folder.iterdir()):
-        is_ours = path == passed_over or path.with_suffix(".py").is_file()
+        is_ours = path == passed_over or is_written_by_init(path)
         if path.name.lower().endswith(TABLE_SUFFIXES) and path.is_file() and not is_ours:
             try:
                 _read(path, "")
@@ -374,7 +375,7 @@ def write_manifest(utterances: Iterable[Utterance], with_speakers: bool, with_sp
     Raises:
       DataError: the name of a file cannot stand in one.
     """
-    columns = ["audio", "text", *(["speaker"] if with_speakers else []), *(["split"] if with_splits else []), "gender"]
+    columns = columns_of(with_speakers, with_splits)
     lines = ["\t".join(columns)]
     for one in utterances:
         if not one.audio.isprintable():

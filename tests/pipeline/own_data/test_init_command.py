@@ -237,6 +237,33 @@ def test_nothing_is_written_over(here, call, tmp_path):
     assert call(*options, "--output", "folder.py", "--force")[0] == 2
 
 
+@pytest.mark.parametrize("is_older", [True, False])
+def test_the_table_that_is_read_is_never_replaced(here, call, is_older):
+    rows = rows_of(here)
+    table(here / "my.tsv", rows)
+    before = (here / "my.tsv").read_bytes()
+    (here / "my.py").write_text('"""Mine."""\n') if is_older else None
+    code, _, error = call("init", "my.tsv", "--output", "my.py", "--checkpoint", "tiny", "--force")
+    assert code == 2
+    assert "must be another file than the table that is read" in error
+    assert "my.tsv itself; name another --output" in " ".join(error.split())
+    code, _, error = call("init", ".", "--output", "my.py", "--checkpoint", "tiny", "--force")
+    assert code == 2
+    assert "my.tsv exists; name another --output" in " ".join(error.split())
+    assert (here / "my.tsv").read_bytes() == before
+
+
+def test_a_manifest_of_an_earlier_time_goes_where_none_is_needed(here, call, tmp_path):
+    rows = rows_of(tmp_path / "speech")
+    table(tmp_path / "speech" / "speech.tsv", rows, header=())
+    options = ("init", tmp_path / "speech", "--checkpoint", "tiny", "--force")
+    assert call(*options)[0] == 0
+    assert (here / "my_run.tsv").is_file()
+    table(tmp_path / "speech" / "speech.tsv", rows)
+    assert call(*options)[0] == 0
+    assert not (here / "my_run.tsv").exists()
+
+
 def test_twice_the_same_gives_the_same_bytes_also_in_the_folder_itself(call, tmp_path, monkeypatch):
     speech = tmp_path / "speech"
     for path, text, _ in rows_of(speech):

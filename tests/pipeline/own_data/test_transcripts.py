@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from model.errors import DataError, UsageError
 from pipeline.own_data.transcripts import Utterance, find_transcripts, write_manifest
+from pipeline.own_data.written_manifest import DOCSTRING, is_written_by_init
 from tests.own_recordings import GREEK, rows_of, sound, table
 
 
@@ -128,7 +129,30 @@ def test_what_init_has_written_before_is_not_taken_for_the_persons_table(tmp_pat
         find_transcripts(str(tmp_path))
     assert find_transcripts(str(tmp_path), tmp_path / "my_run.tsv").source == str(mine)
     (tmp_path / "my_run.py").touch()
+    with pytest.raises(UsageError, match=r"holds my_run\.tsv, speech\.tsv"):
+        find_transcripts(str(tmp_path))
+    manifest = write_manifest(find_transcripts(str(mine)).utterances, with_speakers=True, with_splits=False)
+    (tmp_path / "my_run.tsv").write_text(manifest, encoding="utf-8")
+    source = f'CorpusConfig(source="{tmp_path / "my_run.tsv"}")'
+    (tmp_path / "my_run.py").write_text(f'"""{DOCSTRING}\n"""\n{source}\n')
     assert find_transcripts(str(tmp_path)).source == str(mine)
+
+
+@pytest.mark.parametrize("content", ["", "def f(:", "\0", '"""Mine."""\n', "import nothing_of_this_name\n"])
+def test_a_table_beside_a_python_file_of_its_name_is_the_persons(tmp_path, content):
+    mine = table(tmp_path / "metadata.tsv", rows_of(tmp_path, speakers=3))
+    (tmp_path / "metadata.py").write_text(content)
+    assert find_transcripts(str(tmp_path)).source == str(mine)
+
+
+@pytest.mark.parametrize("change", ["none", "docstring", "source", "columns", "relative"])
+def test_a_manifest_of_init_has_its_configuration_and_its_columns(tmp_path, change):
+    path = tmp_path / "run.tsv"
+    path.write_text("audio\ttext\tspeaker\n" if change == "columns" else "audio\ttext\tgender\n")
+    source = {"source": tmp_path / "other.tsv", "relative": "run.tsv"}.get(change, path)
+    docstring = "Mine." if change == "docstring" else DOCSTRING
+    path.with_suffix(".py").write_text(f'"""{docstring}"""\nCorpusConfig(source={str(source)!r})\n')
+    assert is_written_by_init(path) == (change == "none")
 
 
 def make_nothing(kind, folder):
