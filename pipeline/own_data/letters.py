@@ -17,12 +17,16 @@ from model.text import ENGLISH_LETTERS
 
 # ISO 639 codes of languages with ı and İ.
 _TURKIC = {"tr", "tur", "az", "aze", "azj", "crh", "gag"}
-_ENGLISH = {"", "en", "eng"}
+# Of all letters i, with and without a dot, ı and İ are more than a third in Turkish; a name or two is no Turkish.
+_TURKIC_SHARE = 0.05
+ENGLISH_CODES = ("en", "eng")
 # A script that has fewer letters than this share is one of foreign words.
 _MAIN_SHARE = 0.05
 # With fewer other letters than this share, a text may be English with names in it.
 _FOREIGN_SHARE = 0.005
 _JAPANESE_OR_CHINESE = {"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "IDEOGRAPHIC"}
+# 〇, the zero of numbers that are written as words: Unicode takes it for a number.
+_IDEOGRAPHIC_ZERO = "\N{IDEOGRAPHIC NUMBER ZERO}"
 # Written without a space between words; where somebody has put spaces there, they are kept.
 _WITHOUT_SPACES = {*_JAPANESE_OR_CHINESE, "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN", "JAVANESE", "BALINESE"}
 _LONGEST_WORDS, _LONGEST_CHINESE_WORDS = 8.0, 4.0
@@ -57,6 +61,7 @@ class Letters:
       language: The ISO 639 code that was given, or that the script tells; `und` where it does not.
       language_known: Whether it was given, or the script tells it.
       notes: What a person should know, in sentences.
+      warnings: What was guessed, and spoils the letters where the guess is wrong.
     """
 
     alphabet: Alphabet | None
@@ -67,6 +72,7 @@ class Letters:
     language: str
     language_known: bool
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def rare(self) -> dict[str, int]:
@@ -89,7 +95,8 @@ def find_letters(
     """Makes an alphabet of transcripts.
 
     The letters of the main scripts are kept; those of scripts that have fewer than one letter in twenty, and digits,
-    are refused: a word in them is not spelt as it is spoken, and a few are not enough to learn from.
+    are refused: a word in them is not spelt as it is spoken, and a few are not enough to learn from. English keeps the
+    letters that LibriSpeech has, unless digits are asked for, or that rare letters go.
 
     Args:
       texts: The transcripts, as they are.
@@ -102,7 +109,8 @@ def find_letters(
       DataError: no text has a letter.
     """
     notes: list[str] = []
-    chosen = case or _case(texts, language, notes)
+    warnings: list[str] = []
+    chosen = case or _case(texts, language, warnings)
     forms = [folded("".join(c for c in text if c == _ZWNJ or not is_without_width(c)), chosen, "NFC") for text in texts]
     counts = collections.Counter(character for text in forms for character in text)
     spoken = {c: n for c, n in counts.items() if is_spoken(c) or is_part_of_letter(c)}
@@ -120,9 +128,10 @@ def find_letters(
         )
     english = set(ENGLISH_LETTERS.lower())
     others = sum(n for c, n in spoken.items() if c in kept - english)
-    if chosen == "lower" and language in _ENGLISH and (not others or language):
+    as_they_are = least_count == 1 and not keep_digits
+    if as_they_are and chosen == "lower" and (language in ENGLISH_CODES or not (language or others)):
         return _english(counts, spoken, scripts, language, notes)
-    if not language and others < _FOREIGN_SHARE * sum(spoken.values()):
+    if as_they_are and not language and 0 < others < _FOREIGN_SHARE * sum(spoken.values()):
         notes.append(
             f"But for {' '.join(sorted(kept - english))}, in {others:,} places, the letters are those of English;"
             " --language en leaves out the transcripts with others."
@@ -152,6 +161,7 @@ def find_letters(
         language=told,
         language_known=known,
         notes=tuple(notes),
+        warnings=tuple(warnings),
     )
 
 
@@ -161,12 +171,25 @@ def script_of(character: str) -> str:
     return "" if script in _COMMON or unicodedata.category(character)[0] == "N" else script
 
 
-def _case(texts: Sequence[str], language: str, notes: list[str]) -> Literal["lower", "lower_turkic"]:
+def _case(texts: Sequence[str], language: str, warnings: list[str]) -> Literal["lower", "lower_turkic"]:
     if language in _TURKIC:
         return "lower_turkic"
-    if not language and any("ı" in text or "İ" in unicodedata.normalize("NFC", text) for text in texts):
-        notes.append("There are ı or İ, so I becomes ı, as in Turkish; --language says otherwise.")
+    if language:
+        return "lower"
+    counts = collections.Counter(character for text in texts for character in unicodedata.normalize("NFC", text))
+    turkic = counts["ı"] + counts["İ"]
+    share = turkic / max(1, turkic + counts["i"] + counts["I"])
+    if share >= _TURKIC_SHARE:
+        warnings.append(
+            f"Of the letters i, {100 * share:.0f} % are ı or İ, so I becomes ı, as in Turkish; --language says"
+            " otherwise."
+        )
         return "lower_turkic"
+    if turkic:
+        warnings.append(
+            f"There are ı or İ in {turkic:,} place{'' if turkic == 1 else 's'}, too few for Turkish, so I becomes i;"
+            " --language tr says otherwise."
+        )
     return "lower"
 
 
@@ -189,6 +212,8 @@ def _is_kept(character: str, main: set[str], keep_digits: bool) -> bool:
     category = unicodedata.category(character)
     if category == "Nd":
         return keep_digits
+    if character == _IDEOGRAPHIC_ZERO:
+        return main >= _JAPANESE_OR_CHINESE
     if category[0] not in "LM":
         return False
     script = script_of(character)

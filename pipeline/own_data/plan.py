@@ -17,6 +17,7 @@ from model.audio import SAMPLE_RATE_HZ
 from model.checkpoint.location import HUB_PREFIX
 from model.metrics.non_inferiority import smallest_detectable, smallest_margin
 from pipeline.own_data.examination import Examination
+from pipeline.own_data.letters import ENGLISH_CODES
 
 # For any language but English; for English one that has heard nothing else.
 MULTILINGUAL = "hf://facebook/wav2vec2-xls-r-300m"
@@ -98,7 +99,8 @@ def make_plan(
       UsageError: there is no such checkpoint.
       CheckpointError: it is none.
     """
-    is_english = found.letters.alphabet is None
+    has_english_letters = found.letters.alphabet is None
+    is_english = has_english_letters or found.letters.language in ENGLISH_CODES
     source = _absolute(checkpoint or (ENGLISH if is_english else MULTILINGUAL))
     is_small = _hidden_size(source) < _SMALL_HIDDEN_SIZE
     batch = _SMALL_BATCH_SAMPLES if is_small else _LARGE_BATCH_SAMPLES
@@ -117,7 +119,7 @@ def make_plan(
     return Plan(
         name=_name(output),
         checkpoint=source,
-        new_head=not is_english,
+        new_head=not has_english_letters,
         is_small=is_small,
         passes=chosen * update_seconds / seconds,
         steps=chosen,

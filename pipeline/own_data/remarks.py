@@ -71,6 +71,8 @@ def remarks_on(
       splits: What they add up to.
       rejects: The others, and why.
     """
+    for text in letters.warnings:
+        yield _warning(text)
     for text in letters.notes:
         yield Remark("note", text)
     if rejects:

@@ -1,5 +1,6 @@
 """`w2v2 init`: what it says of recordings, what it writes, and that ingest then does what was said."""
 
+import functools
 import json
 import os
 import re
@@ -217,6 +218,14 @@ def test_what_is_odd_is_said(here, call, tmp_path):
         assert any(expected in remark for remark in remarks), (expected, remarks)
 
 
+def test_a_guess_at_turkish_is_a_warning(here, call, tmp_path):
+    table(tmp_path / "speech.tsv", rows_of(tmp_path, texts=["Işık ılık", "Kapı açık", "Iyi kış", "İyi"]))
+    code, said, _ = call("init", tmp_path, "--json", "--checkpoint", "tiny")
+    assert code == 0
+    (level,) = [one["level"] for one in json.loads(said)["remarks"] if "so I becomes ı" in one["text"]]
+    assert level == "warning"
+
+
 def test_nothing_is_written_over(here, call, tmp_path):
     table(tmp_path / "speech" / "speech.tsv", rows_of(tmp_path / "speech"))
     options = ("init", tmp_path / "speech", "--checkpoint", "tiny")
@@ -311,6 +320,10 @@ def test_english_keeps_its_head_and_another_language_gets_one(here, tmp_path):
     found = examine(str(tmp_path / "en"), here / "run.tsv")
     plan = make_plan(found, Path("run.py"), None, None, None)
     assert (plan.checkpoint, plan.new_head, found.ingest.transcript_normaliser) == (ENGLISH, False, "english")
+    choose = functools.partial(find_letters, language="en", keep_digits=True)
+    found = examine(str(tmp_path / "en"), here / "run.tsv", choose)
+    plan = make_plan(found, Path("run.py"), None, None, None)
+    assert (plan.checkpoint, plan.new_head, found.ingest.transcript_normaliser) == (ENGLISH, True, "unicode")
     table(tmp_path / "el" / "speech.tsv", rows_of(tmp_path / "el"))
     found = examine(str(tmp_path / "el"), here / "run.tsv")
     plan = make_plan(found, Path("Mein Lauf (2).py"), None, None, None)

@@ -55,6 +55,49 @@ def test_the_letters_suit_the_language(texts, choices, letters, case, language):
 
 
 @pytest.mark.parametrize(
+    ("texts", "case", "words"),
+    [
+        (
+            ["IN İZMİR"] + ["Is this his city? It is."] * 20,
+            "lower",
+            "There are ı or İ in 2 places, too few for Turkish",
+        ),
+        (["ı"] + ["i"] * 20, "lower", "There are ı or İ in 1 places, too few"),
+        (["ı"] + ["iI"] * 9 + ["i"], "lower_turkic", "Of the letters i, 5 % are ı or İ, so I becomes ı, as in Turkish"),
+        (["I\u0307i"], "lower_turkic", "Of the letters i, 50 % are ı or İ"),
+    ],
+)
+def test_a_name_makes_no_corpus_turkic(texts, case, words):
+    found = find_letters(texts)
+    assert found.alphabet is not None
+    assert found.alphabet.case == case
+    (warning,) = found.warnings
+    assert warning.startswith(words)
+    assert find_letters([*texts, "ı"], "de").warnings == ()
+
+
+@pytest.mark.parametrize("language", ["en", "eng"])
+def test_english_keeps_digits_and_leaves_rare_letters_out_where_that_is_asked_for(language):
+    texts = ["Room 7 is it", "it is room 7 q"]
+    found = find_letters(texts, language, keep_digits=True)
+    assert found.alphabet == Alphabet("7imoqrst")
+    assert (found.refused, found.language) == ({}, language)
+    found = find_letters(texts, language, least_count=2)
+    assert found.alphabet == Alphabet("imorst")
+    assert found.refused == {"7": 2, "q": 1}
+    assert find_letters(["it is"], keep_digits=True).notes == ()
+
+
+def test_the_ideographic_zero_is_a_letter_of_chinese_and_japanese_alone():
+    for texts, language in ((["二〇二六年"], "zh"), (["二〇二六年です"], "ja")):
+        found = find_letters(texts)
+        assert found.alphabet is not None
+        assert "〇" in found.alphabet.letters
+        assert (found.refused, found.language) == ({}, language)
+    assert find_letters(["Дом 〇 Ⅳ"]).refused == {"〇": 1, "Ⅳ".lower(): 1}
+
+
+@pytest.mark.parametrize(
     ("texts", "language", "parts_letters"),
     [
         (["今天天气很好，我们去公园。", "你好世界"], "zh", True),
