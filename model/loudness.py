@@ -1,12 +1,35 @@
-"""Length, mean and variance of a recording that is read in blocks."""
+"""How loud a recording is: mean and variance of one that is read in blocks, level and clipping of a piece."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from model.audio import VARIANCE_EPSILON
+from model.audio import VARIANCE_EPSILON, mono_of
+
+# As in `dataset.html`: so near full scale, a sample counts as clipped.
+_CLIPPED_FROM = 0.999
+
+
+def level_db(samples: np.ndarray[Any, Any]) -> float:
+    """Returns the root mean square in decibels of full scale, minus infinity for silence.
+
+    Args:
+      samples: float32 `[samples, channels]`, full scale being 1; at least one. The channels are averaged.
+    """
+    power = float(np.mean(np.square(mono_of(samples).astype(np.float64))))
+    return 10 * math.log10(power) if power > 0 else -math.inf
+
+
+def clipped_share(samples: np.ndarray[Any, Any]) -> float:
+    """Returns the share of values at the edge of full scale, of all channels.
+
+    Args:
+      samples: float32 `[samples, channels]`, full scale being 1; at least one.
+    """
+    return float(np.mean(np.abs(samples) >= _CLIPPED_FROM))
 
 
 class Loudness:

@@ -157,13 +157,15 @@ def _ingest(found: Examination, plan: Plan) -> Iterator[str]:
                 "A hash of the recording says what trains, validates and tests: the same people may be in all of them."
             )
         fields = [f"audio_directory={literal(settings.audio_directory)}"] if settings.audio_directory else []
-        fields += [f"validation_fraction={settings.validation_fraction}", f"test_fraction={settings.test_fraction}"]
+        if not found.reading.splits_given:
+            fields += [f"validation_fraction={settings.validation_fraction}", f"test_fraction={settings.test_fraction}"]
         yield f"manifest=ManifestSettings({', '.join(fields)}),"
     rejects = len(found.rejects)
     if rejects:
+        about = "" if found.looked_at_share == 1 else ", and by an estimate more of the files not looked at"
         yield from _comment(
-            f"{rejects:,} of {found.lines:,} recordings are left out, as w2v2 init has said. Mend them, and lower this:"
-            " more than this share fails the run."
+            f"{rejects:,} of {found.lines:,} recordings are left out, as w2v2 init has said{about}. Mend them, and"
+            " lower this: more than this share fails the run."
         )
     else:
         yield from _comment("A larger share of recordings that cannot be used fails the run.")

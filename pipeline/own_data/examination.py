@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import math
 import statistics
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from beam_jobs.librispeech.settings import IngestSettings
 from beam_jobs.places import printable
 from model.audio import SAMPLE_RATE_HZ
 from model.errors import DataError
+from model.metrics.normaliser import get_normaliser
 from pipeline.own_data.letters import Letters, find_letters
 from pipeline.own_data.reading import Reading, how_to_read, placed
 from pipeline.own_data.remarks import Remark, Split, remarks_on
@@ -34,7 +36,8 @@ class Examination:
       letters: The letters.
       reading: How they will be read.
       splits: What is trained on, validates and is tested on, by name.
-      rejects: What ingest will leave out.
+      rejects: What ingest will leave out, as far as it was seen.
+      rejected_sounds: How many of these are for their sound, which only the files have told that were looked at.
       remarks: What a person should know.
     """
 
@@ -44,12 +47,30 @@ class Examination:
     reading: Reading
     splits: Mapping[str, Split]
     rejects: tuple[Fault, ...]
+    rejected_sounds: int
     remarks: tuple[Remark, ...]
 
     @property
     def lines(self) -> int:
         """How many recordings are named, those that cannot be used included."""
         return len(self.transcripts.utterances) + len(self.transcripts.faults)
+
+    @property
+    def looked_at_share(self) -> float:
+        """Which share of the files was looked at."""
+        return self.sounds.looked_at / len({one.audio for one in self.transcripts.utterances})
+
+    @property
+    def expected_rejects(self) -> float:
+        """How many recordings ingest will leave out.
+
+        Where not all files were looked at, those for their sound are scaled up, with two standard errors of that
+        estimate on top, so that chance alone does not fail the run.
+        """
+        scale = 1 / self.looked_at_share
+        unseen = (scale - 1) * self.rejected_sounds
+        margin = 2 * scale * math.sqrt(self.rejected_sounds * (1 - self.looked_at_share))
+        return min(self.lines, len(self.rejects) + unseen + margin)
 
     @property
     def ingest(self) -> IngestSettings:
@@ -130,6 +151,7 @@ def examine(
     normalise = letters.alphabet or IngestSettings().normalise
     taken, refused = placed(found, reading, normalise)
     rejects = [*found.faults, *refused]
+    before_sounds = len(rejects)
     usable: list[Utterance] = []
     missing = frozenset(sounds.missing)
     for one in taken:
@@ -152,6 +174,7 @@ def examine(
         reading=reading,
         splits=splits,
         rejects=tuple(rejects),
+        rejected_sounds=len(rejects) - before_sounds,
         remarks=(*reading.remarks, *remarks_on(found, sounds, letters, usable, splits, rejects)),
     )
 
@@ -189,6 +212,8 @@ def _splits(
     normalise: Callable[[str], str],
     speakers_known: bool,
 ) -> dict[str, Split]:
+    # Where letters are counted, with the marks that stand on them: as the evaluation counts.
+    as_compared = get_normaliser("characters")
     mean = statistics.fmean(sound.seconds for sound in sounds.by_path.values())
     by_split: dict[str, list[Utterance]] = collections.defaultdict(list)
     for one in usable:
@@ -202,6 +227,6 @@ def _splits(
             # Of files that were not looked at, the length is that of the others.
             seconds=sum(sounds.by_path[one.audio].seconds if one.audio in sounds.by_path else mean for one in ours),
             speakers=len({one.speaker for one in ours}) if speakers_known else None,
-            words=sum(len(text) if letters.parts_letters else len(text.split()) for text in texts),
+            words=sum(len((as_compared(text) if letters.parts_letters else text).split()) for text in texts),
         )
     return splits

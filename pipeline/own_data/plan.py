@@ -115,7 +115,7 @@ def make_plan(
     words = max(1, smallest.words)
     error = _ERROR_FACTOR * math.sqrt(min(ceiling, 1.0) / words)
     margin = max(_LEAST_MARGIN, math.ceil(1000 * smallest_margin(error)) / 1000)
-    rejects = len(found.rejects) / max(1, found.lines)
+    rejects = found.expected_rejects / max(1, found.lines)
     return Plan(
         name=_name(output),
         checkpoint=source,

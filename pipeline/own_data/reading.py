@@ -15,13 +15,11 @@ from beam_jobs.librispeech.manifest_fields import LineError, transcript
 from beam_jobs.librispeech.manifest_splits import assign_splits
 from beam_jobs.places import printable
 from model.errors import DataError
-from pipeline.own_data.remarks import Remark
+from pipeline.own_data.remarks import GOOD_TEST_SPEAKERS, Remark
 from pipeline.own_data.transcripts import Fault, Transcripts, Utterance, write_manifest
 
 # A split needs a speaker each.
 _LEAST_UNITS = 3
-# Of speakers, so many make intervals that can be trusted (model.metrics.bootstrap).
-_GOOD_TEST_SPEAKERS = 5
 _GOOD_TEST_RECORDINGS = 200
 
 
@@ -89,14 +87,18 @@ def how_to_read(found: Transcripts, manifest_path: Path) -> Reading:
                 " hears them, and nothing of anybody else.",
             )
         )
-    units = len(speakers) if with_speakers and all_known else len(utterances)
+    by_speaker = with_speakers and all_known and not with_splits
+    units = len(speakers) if by_speaker else len(utterances)
     if units < _LEAST_UNITS:
         raise DataError(
             f"There must be {_LEAST_UNITS} recordings at least, one each to train on, to validate and to test, and"
             f" {'one is' if units == 1 else f'{units} are'} there; record more."
         )
-    validation, test = _fractions(units, by_speaker=with_speakers and all_known)
-    settings = ManifestSettings(found.audio_directory, validation_fraction=validation, test_fraction=test)
+    # Where splits are given, nothing is hashed, and the fractions are those that nobody has chosen.
+    settings = ManifestSettings(found.audio_directory)
+    if not with_splits:
+        validation, test = _fractions(units, by_speaker)
+        settings = dataclasses.replace(settings, validation_fraction=validation, test_fraction=test)
     is_carved = with_splits and VALIDATION not in named
     if found.source is not None and with_splits == bool(named) and with_speakers == bool(speakers) and not is_carved:
         return Reading(found.source, "", settings, all_known, with_splits, tuple(remarks))
@@ -140,7 +142,7 @@ def _carved(utterances: Sequence[Utterance]) -> list[Utterance]:
 def _fractions(units: int, by_speaker: bool) -> tuple[float, float]:
     """Returns the shares that validate and that are tested on."""
     if by_speaker:
-        test = min(0.3, max(0.1, _GOOD_TEST_SPEAKERS / units))
+        test = min(0.3, max(0.1, GOOD_TEST_SPEAKERS / units))
         return round(min(0.2, max(0.1, 1 / units)), 3), round(test, 3)
     return 0.1, round(min(0.2, max(0.1, _GOOD_TEST_RECORDINGS / units)), 3)
 

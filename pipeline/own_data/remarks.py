@@ -13,7 +13,8 @@ from pipeline.own_data.letters import Letters
 from pipeline.own_data.sounds import Sound, Sounds
 from pipeline.own_data.transcripts import Fault, Transcripts, Utterance
 
-_GOOD_TEST_SPEAKERS = 5
+# So many make intervals that can be trusted (model.metrics.bootstrap).
+GOOD_TEST_SPEAKERS = 5
 _SMALL_TEST_WORDS = 1_000
 _SMALL_TRAINING_SECONDS = 3_600.0
 _MAX_CHARACTERS_PER_SECOND = 35.0
@@ -130,10 +131,10 @@ def _on_size(splits: Mapping[str, Split], letters: Letters) -> Iterator[Remark]:
             continue
         if split.words < _SMALL_TEST_WORDS:
             yield _warning(f"{name} has {split.words:,} {counted}, so that its WER will have a wide interval.")
-        if split.speakers is not None and split.speakers < _GOOD_TEST_SPEAKERS:
+        if split.speakers is not None and split.speakers < GOOD_TEST_SPEAKERS:
             people = "one person speaks" if split.speakers == 1 else f"{split.speakers} people speak"
             yield _warning(
-                f"In {name} {people}; with fewer than {_GOOD_TEST_SPEAKERS}, an interval tells nothing of other people."
+                f"In {name} {people}; with fewer than {GOOD_TEST_SPEAKERS}, an interval tells nothing of other people."
             )
     if splits[TRAIN].seconds < _SMALL_TRAINING_SECONDS:
         yield _warning(f"There are {splits[TRAIN].seconds / 60:.0f} minutes to train on, less than an hour.")

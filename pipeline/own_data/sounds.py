@@ -9,9 +9,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from model.audio import SAMPLE_RATE_HZ, AudioError, check_header, mono_of
+from model.audio import SAMPLE_RATE_HZ, AudioError, check_header
+from model.loudness import clipped_share, level_db
 from model.progress import report
 from model.sound_opening import decoding, handle_of, open_sound
 
@@ -19,8 +18,7 @@ from model.sound_opening import decoding, handle_of, open_sound
 _MAX_HEADERS = 20_000
 _HEARD = 100
 _HEARD_SECONDS = 60.0
-# As in `dataset.html`, a sample at the edge of full scale is clipped; a shout has some, a recording set too loud many.
-_EDGE = 0.999
+# A shout has some samples at the edge of full scale, a recording set too loud many.
 _CLIPPED_SHARE = 0.001
 _SILENT_DB = -60.0
 # Files of one size are compared by their content, up to so many bytes.
@@ -153,9 +151,7 @@ def _levels(path: str) -> tuple[bool, bool]:
         samples = file.read(int(_HEARD_SECONDS * file.samplerate), dtype="float32", always_2d=True)
     if not len(samples):
         raise AudioError(f"{name} must hold sound, and holds no sample.")
-    loudness = float(np.sqrt(np.mean(mono_of(samples).astype(np.float64) ** 2)))
-    is_clipped = float(np.mean(np.abs(samples) >= _EDGE)) > _CLIPPED_SHARE
-    return loudness < 10 ** (_SILENT_DB / 20), is_clipped
+    return level_db(samples) < _SILENT_DB, clipped_share(samples) > _CLIPPED_SHARE
 
 
 def _doubles(paths: Sequence[str]) -> tuple[tuple[str, str], ...]:

@@ -6,7 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.audio import normalise
-from model.loudness import Loudness
+from model.loudness import Loudness, clipped_share, level_db
+
+
+def test_a_level_is_that_of_the_channels_averaged():
+    tone = np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000).astype(np.float32)[:, None]
+    assert level_db(tone) == pytest.approx(-3.01, abs=0.01)
+    assert level_db(0.001 * tone) == pytest.approx(-63.01, abs=0.01)
+    assert level_db(np.concatenate([tone, 0 * tone], axis=1)) == pytest.approx(-9.03, abs=0.01)
+    assert level_db(0 * tone) == -np.inf
+
+
+def test_clipped_is_what_lies_at_the_edge_of_full_scale_in_any_channel():
+    samples = np.array([[1.0, 0.0], [-1.0, 0.5], [0.9989, -0.9991], [0.0, 0.0]], np.float32)
+    assert clipped_share(samples) == 3 / 8
+    assert clipped_share(samples[3:]) == 0
 
 
 @given(st.lists(st.integers(0, 500), min_size=1, max_size=6), st.floats(-0.5, 0.5), st.floats(1e-4, 0.5))

@@ -17,6 +17,7 @@ from beam_jobs.librispeech.ingest import ingest
 from components.wer_evaluator.gate import decide
 from components.wer_evaluator.settings import GateSettings
 from model.alphabet import Alphabet
+from model.metrics.normaliser import get_normaliser
 from model.pretrained import TINY_PRETRAINED
 from pipeline import cli
 from pipeline.config import load_config
@@ -345,6 +346,60 @@ def test_without_spaces_the_gate_counts_characters(here, call, tmp_path):
     info = ingest(config.corpus.source, tmp_path / "records", tmp_path / "staging", config.ingest)
     assert info["written"] == 24
     require_formatted(here / "my_run.py")
+
+
+def test_a_letter_is_counted_with_its_marks_as_the_evaluation_counts(here, tmp_path):
+    texts = ["สวัสดีครับวันนี้อากาศดี", "ไปเที่ยวทะเลกัน", "ที่นี่", "น้ำ"]
+    table(tmp_path / "speech.tsv", rows_of(tmp_path, texts=texts))
+    found = examine(str(tmp_path), here / "run.tsv")
+    compared = get_normaliser("characters")
+    normal = [found.ingest.normalise(one.text) for one in found.transcripts.utterances]
+    letters = sum(unicodedata.category(character)[0] != "M" for text in normal for character in text)
+    assert sum(split.words for split in found.splits.values()) == letters < sum(map(len, normal))
+    assert sum(len(compared(text).split()) for text in normal) == letters
+    plan = make_plan(found, Path("run.py"), "tiny", None, None)
+    assert plan.test_words == found.splits["test"].words
+
+
+def test_rejects_for_their_sound_are_scaled_to_the_files_that_were_not_looked_at(here, tmp_path, monkeypatch):
+    speech = tmp_path / "speech"
+    rows = rows_of(speech, speakers=8, each=5)
+    for path, _, _ in rows[::4]:
+        (speech / path).write_bytes(b"RIFF no sound")
+    rows[1] = (rows[1][0], "Δωμάτιο 7", rows[1][2])
+    table(speech / "speech.tsv", rows)
+    whole = examine(str(speech), here / "run.tsv")
+    assert (len(whole.rejects), whole.rejected_sounds, whole.expected_rejects) == (11, 10, 11)
+    monkeypatch.setattr("pipeline.own_data.sounds._MAX_HEADERS", 20)
+    found = examine(str(speech), here / "run.tsv")
+    # Every second path is looked at, so ten of twenty are broken; by the table, ten of forty are.
+    assert (found.rejected_sounds, len(found.rejects), found.looked_at_share) == (10, 11, 0.5)
+    assert found.expected_rejects == pytest.approx(1 + 20 + 2 * 2 * (10 * 0.5) ** 0.5)
+    plan = make_plan(found, Path("run.py"), "tiny", None, None)
+    assert plan.max_reject_fraction == 0.749
+    assert "and by an estimate more of the files not looked at" in " ".join(
+        configuration_text(found, plan, Path("run.py")).replace("#", "").split()
+    )
+
+
+def test_given_splits_need_no_three_speakers(here, call, tmp_path):
+    rows = rows_of(tmp_path, speakers=2, each=6)
+    given = {"speaker-0": "train", "speaker-1": "test"}
+    header = ("audio", "text", "speaker", "split")
+    table(tmp_path / "speech.tsv", [(*row, given[row[2]]) for row in rows], header)
+    code, _, error = call("init", tmp_path, "--checkpoint", "tiny")
+    assert code == 3
+    assert "one alone speaks in the split train; leave the column split out" in " ".join(error.split())
+    rows += [(path.replace("0-", "2-"), text, "speaker-2") for path, text, _ in rows[:6]]
+    for index in range(6):
+        sound(tmp_path / "clips" / f"2-{index}.wav", seed=900 + index)
+    table(tmp_path / "speech.tsv", [(*row, {**given, "speaker-2": "train"}[row[2]]) for row in rows], header)
+    assert call("init", tmp_path, "--checkpoint", "tiny")[0] == 0
+    config = load_config("my_run.py")
+    info = ingest(config.corpus.source, tmp_path / "records", tmp_path / "staging", config.ingest)
+    assert {name: split["utterances"] for name, split in info["splits"].items()} == {
+        "train": 6, "validation": 6, "test": 6
+    }  # fmt: skip
 
 
 def test_a_narrow_terminal_shows_all_of_it(here, tmp_path):

@@ -62,7 +62,7 @@ def test_the_letters_suit_the_language(texts, choices, letters, case, language):
             "lower",
             "There are ı or İ in 2 places, too few for Turkish",
         ),
-        (["ı"] + ["i"] * 20, "lower", "There are ı or İ in 1 places, too few"),
+        (["ı"] + ["i"] * 20, "lower", "There are ı or İ in 1 place, too few"),
         (["ı"] + ["iI"] * 9 + ["i"], "lower_turkic", "Of the letters i, 5 % are ı or İ, so I becomes ı, as in Turkish"),
         (["I\u0307i"], "lower_turkic", "Of the letters i, 50 % are ı or İ"),
     ],
