@@ -78,7 +78,9 @@ def _total(plan: CollectionPlan, workspace: Workspace, is_done: bool) -> Text:
     size = (format_size(plan.size_bytes), "bold")
     if is_done:
         return Text.assemble("Freed ", size, f" in {workspace.root}{kept}.")
-    return Text.assemble(size, f" can be freed{kept}. Nothing was changed; ", ("w2v2 gc --yes", "bold"), " frees it.")
+    return Text.assemble(
+        size, f" can be freed{kept}. Nothing was changed; the same with ", ("--yes", "bold"), " frees it."
+    )
 
 
 def _runs(count: int) -> str:

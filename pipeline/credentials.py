@@ -34,10 +34,12 @@ def check_google(environment: Mapping[str, str], home: Path) -> Check:
     name = "google"
     variable = environment.get(_GOOGLE_VARIABLE, "")
     if variable:
+        # What is no file may be the secret itself, put there by mistake.
+        named = f"names {variable}, which" if _is_file(variable) else "names what"
         problem = _google_problem(Path(variable))
         mend = f"{_GOOGLE_LOGIN}, and unset {_GOOGLE_VARIABLE}; or let it name a file of credentials"
         return (
-            Check(name, "warn", f"{_GOOGLE_VARIABLE} names {variable}, which {problem}", mend)
+            Check(name, "warn", f"{_GOOGLE_VARIABLE} {named} {problem}", mend)
             if problem
             else Check(name, "ok", f"{_kind(Path(variable))}, of {_GOOGLE_VARIABLE}")
         )
@@ -50,6 +52,13 @@ def check_google(environment: Mapping[str, str], home: Path) -> Check:
     if problem:
         return Check(name, "warn", f"{file} {problem}", _GOOGLE_LOGIN)
     return Check(name, "ok", f"{_kind(file)}, in {file}")
+
+
+def _is_file(named: str) -> bool:
+    try:
+        return Path(named).exists()
+    except (OSError, ValueError):  # too long for a name, or with what none may have
+        return False
 
 
 def check_hugging_face(environment: Mapping[str, str], home: Path) -> Check:

@@ -96,6 +96,22 @@ class BatchPlan:
         return batches
 
 
+def length_quantiles(num_samples: np.ndarray[Any, Any], count: int = 64) -> list[int]:
+    """Returns quantiles of lengths for `bucket_lengths`, whose memory grows with the square of how many there are.
+
+    Args:
+      num_samples: int `[utterances]`, one at least, in any order.
+      count: How many quantiles; fewer utterances are all of them.
+
+    Returns:
+      Lengths that occur, rising, the longest last.
+    """
+    rising = np.sort(num_samples)
+    if len(rising) > count:
+        rising = rising[np.ceil(np.arange(1, count + 1) * len(rising) / count).astype(int) - 1]
+    return [int(length) for length in rising]
+
+
 def bucket_lengths(
     quantiles_samples: Sequence[int], samples_per_frame: int, max_samples: int, num_buckets: int
 ) -> list[int]:

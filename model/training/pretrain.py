@@ -20,7 +20,7 @@ from model.errors import CheckpointError, DataError
 from model.record_index import read_index
 from model.training.batches import BatchReader
 from model.training.loop import Training, TrainingData, TrainingResult
-from model.training.plan import BatchPlan, bucket_lengths
+from model.training.plan import BatchPlan, bucket_lengths, length_quantiles
 from model.training.regularisation import regularised
 from model.training.settings import TrainingSettings
 from model.training.tasks import PretrainingTask
@@ -99,7 +99,7 @@ def _plan(
 ) -> BatchPlan:
     # Lengths are whole frames, the last one not shorter than what it is for.
     longest = -(-max_samples // config.samples_per_frame) * config.samples_per_frame
-    lengths = bucket_lengths(sorted(num_samples.tolist()), config.samples_per_frame, longest, settings.num_buckets)
+    lengths = bucket_lengths(length_quantiles(num_samples), config.samples_per_frame, longest, settings.num_buckets)
     return BatchPlan(
         num_samples, lengths, settings.batch_samples, seed, config.min_samples, max_samples, settings.rows_multiple
     )

@@ -21,7 +21,7 @@ from model.settings import require
 from model.text import Vocabulary
 from model.training.adamw import AdamW
 from model.training.ctc import ctc_loss
-from model.training.plan import BatchPlan, bucket_lengths
+from model.training.plan import BatchPlan, bucket_lengths, length_quantiles
 
 _BUCKETS = 6
 _BATCH_SAMPLES = 320_000
@@ -121,7 +121,7 @@ def fine_tune_saved_model(
     vocabulary.require_letters("".join(sorted(set().union(*(one.transcript for one in utterances)))), "the SavedModel")
     num_samples = np.array([len(one.samples) for one in utterances], np.int32)
     longest = int(num_samples.max())
-    lengths = bucket_lengths(sorted(num_samples.tolist()), 1, longest, _BUCKETS)
+    lengths = bucket_lengths(length_quantiles(num_samples), 1, longest, _BUCKETS)
     plan = BatchPlan(num_samples, lengths, batch_samples, seed)
     weights = [_Weight(str(number), one, one.shape) for number, one in enumerate(model.trainable_variables)]
     optimizer = AdamW(weights)

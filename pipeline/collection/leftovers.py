@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from pipeline.collection.holding import is_in_use
@@ -58,17 +58,17 @@ def unfinished(workspace: Workspace, content: StoreContent) -> Iterator[Item]:
             yield Item("unfinished", path, size_of(path), "working directory of a node that was killed")
 
 
-def staging(workspace: Workspace, facts: Mapping[str, RunFacts]) -> Iterator[Item]:
+def staging(workspace: Workspace, facts: Mapping[str, RunFacts], kept: Collection[str]) -> Iterator[Item]:
     """What trainings, ingests and evaluations have begun, and nobody goes on with."""
     kinds: tuple[tuple[Path, re.Pattern[str], str, Kind, str], ...] = (
         (workspace.staging_dir / "training", _TRAINING_STATE, _TRAINER, "training", "state of a training that ended"),
         (workspace.staging_dir, _INGEST_STATE, _INGEST, "ingest", "shards of an ingest that ended"),
     )
     for place, pattern, node, kind, why in kinds:
-        since = needed_since(facts.values(), node)
+        since = needed_since(facts.values(), kept, node)
         for path in listed(workspace, place):
             if pattern.fullmatch(path.name) and (since is None or last_change(path) < since):
-                yield Item(kind, path, size_of(path), f"{why}; no run can be resumed with it")
+                yield Item(kind, path, size_of(path), f"{why}, or of a run that is not kept")
     for path in listed(workspace, workspace.staging_dir):
         if path.name.startswith("evaluate-") and path.is_dir() and not is_in_use(path):
             yield Item("evaluation", path, size_of(path), "left by a w2v2 evaluate that was killed")

@@ -18,6 +18,7 @@ from pipeline.collection.protection import (
     RunFacts,
     collectable_artifacts,
     kept_runs,
+    require_some_kept,
     why_free,
 )
 from pipeline.collection.store import StoreContent, StoredRun, read_store
@@ -64,6 +65,7 @@ def plan_collection(
       DataError: the metadata store cannot be read.
       TryAgainError: another process has locked it.
     """
+    require_some_kept(keep_runs)
     if not is_workspace(workspace):
         return CollectionPlan((), {})
     holder = None if is_locked else workspace.lock_holder()
@@ -76,7 +78,7 @@ def plan_collection(
     if under_way is None:
         items += leftovers.rests(workspace, content)
         items += leftovers.unfinished(workspace, content)
-        items += leftovers.staging(workspace, facts)
+        items += leftovers.staging(workspace, facts, kept)
         items += leftovers.temporaries(workspace)
     if archives:
         items += leftovers.archives(workspace)
@@ -135,7 +137,7 @@ def _facts_of(
         verdict=None if stored is None else stored.verdict,
         is_blessed=stored is not None and stored.is_blessed,
         is_approved="approve" in words or bool(digests & content.approved_digests),
-        is_decided=bool(words) or bool(digests & content.decided_digests),
+        is_decided=bool(words),
         is_pushed=stored is not None and stored.is_pushed,
         problem=problem,
     )

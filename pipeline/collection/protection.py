@@ -59,6 +59,14 @@ class ArtifactFacts:
     uri: str
 
 
+def require_some_kept(keep_runs: int) -> None:
+    """Raises UsageError where less than one run of each pipeline is to be kept: the latest may be gone on with."""
+    if keep_runs < 1:
+        raise UsageError(
+            f"--keep-runs must be at least 1, because the latest run can be gone on with, not {keep_runs}."
+        )
+
+
 def kept_runs(runs: Iterable[RunFacts], keep_runs: int, under_way: str | None = None) -> dict[str, str]:
     """Returns the runs of which nothing is freed, each with the reason.
 
@@ -70,10 +78,7 @@ def kept_runs(runs: Iterable[RunFacts], keep_runs: int, under_way: str | None = 
     Raises:
       UsageError: less than one is to be kept: the latest may be gone on with.
     """
-    if keep_runs < 1:
-        raise UsageError(
-            f"--keep-runs must be at least 1, because the latest run can be gone on with, not {keep_runs}."
-        )
+    require_some_kept(keep_runs)
     newest: dict[str, list[str]] = {}
     kept: dict[str, str] = {}
     for run in sorted(runs, key=lambda one: one.run_id, reverse=True):
@@ -144,26 +149,23 @@ def collectable_artifacts(
     }
 
 
-def needed_since(runs: Iterable[RunFacts], node: str) -> float | None:
+def needed_since(runs: Iterable[RunFacts], kept: Collection[str], node: str) -> float | None:
     """Returns from when on half-done work of a node may be gone on with, in seconds since the epoch; None for none.
 
-    What runs of a pipeline have begun before one that finished the node is of no use any more.
+    Work is found again by its content, so that a run that is asked for anew goes on with it, too, whatever ran since.
 
     Args:
       runs: All runs.
+      kept: The ids of those that are kept.
       node: Whose work it is.
     """
-    by_pipeline: dict[str, list[RunFacts]] = {}
-    for run in sorted(runs, key=lambda one: one.run_id, reverse=True):
-        by_pipeline.setdefault(run.pipeline, []).append(run)
-    starts: list[float] = []
-    for of_pipeline in by_pipeline.values():
-        for run in of_pipeline:
-            if run.state == "COMPLETE":
-                if node not in run.unfinished:
-                    break
-            elif run.state != "FORGOTTEN" and (node in run.unfinished or not run.unfinished):
-                starts.append(0.0 if run.started is None else run.started)
+    starts = [
+        0.0 if run.started is None else run.started
+        for run in runs
+        if run.run_id in kept
+        and run.state not in ("COMPLETE", "FORGOTTEN")
+        and (node in run.unfinished or not run.unfinished)
+    ]
     return min(starts, default=None)
 
 

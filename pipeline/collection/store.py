@@ -52,7 +52,6 @@ class StoreContent:
       runs: By id.
       named: The ids of the models that a blessing of 1, or the approval of a person, names.
       approved_digests: Of releases that a person has ever approved.
-      decided_digests: Of releases that a person has decided about.
     """
 
     artifacts: Mapping[int, ArtifactFacts]
@@ -60,7 +59,6 @@ class StoreContent:
     runs: Mapping[str, StoredRun]
     named: frozenset[int]
     approved_digests: frozenset[str]
-    decided_digests: frozenset[str]
 
 
 def read_store(path: Path) -> StoreContent:
@@ -72,7 +70,7 @@ def read_store(path: Path) -> StoreContent:
     """
     if not path.exists():
         nothing: frozenset[str] = frozenset()
-        return StoreContent({}, {}, {}, frozenset(), nothing, nothing)
+        return StoreContent({}, {}, {}, frozenset(), nothing)
     with said_if_unusable(path):
         return _read(open_store(path))
 
@@ -151,7 +149,6 @@ def _read(store: Any) -> StoreContent:
         },
         named=frozenset(named - {0}),
         approved_digests=frozenset(_text(one, "release_digest") for one in decided if _number(one, "blessed") == 1),
-        decided_digests=frozenset(_text(one, "release_digest") for one in decided),
     )
 
 

@@ -67,8 +67,17 @@ def test_credentials_that_cannot_be_used(seen, tmp_path, content, problem):
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
     found = seen(check_google, GOOGLE_APPLICATION_CREDENTIALS=str(file))
     assert found.status == "warn"
-    assert found.message.startswith(f"GOOGLE_APPLICATION_CREDENTIALS names {file}, which {problem}")
+    named = f"names {file}, which" if file.exists() else "names what"
+    assert found.message.startswith(f"GOOGLE_APPLICATION_CREDENTIALS {named} {problem}")
     assert found.mend.startswith("gcloud auth application-default login")
+
+
+@pytest.mark.parametrize("value", [json.dumps(SERVICE), SECRET, f"{SECRET}\n{SECRET}", "x" * 5_000 + SECRET])
+def test_a_secret_in_the_place_of_a_file_is_not_printed(seen, value):
+    found = seen(check_google, GOOGLE_APPLICATION_CREDENTIALS=value)
+    assert found.status == "warn"
+    assert found.message.startswith("GOOGLE_APPLICATION_CREDENTIALS names what cannot be read (")
+    assert SECRET not in found.message + found.mend
 
 
 def test_a_directory_in_the_place_of_credentials(seen, tmp_path):

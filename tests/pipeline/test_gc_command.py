@@ -33,7 +33,7 @@ def test_without_yes_nothing_is_changed(made, gc):
     assert f"pipelines/small/Trainer/model/{made.places[old, 'model'].name}" in out
     assert f"run {old}: failed" in out
     last = out.splitlines()[-1]
-    assert last == "2.0 kB can be freed; one run is kept. Nothing was changed; w2v2 gc --yes frees it."
+    assert last == "2.0 kB can be freed; one run is kept. Nothing was changed; the same with --yes frees it."
     assert made.places[old, "model"].is_dir()
     code, out, _ = gc("--keep-runs", "1", "--yes")
     assert out.splitlines()[-1] == f"Freed 2.0 kB in {made.workspace.root}; one run is kept."

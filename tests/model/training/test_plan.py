@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.training.plan import BatchPlan, bucket_lengths
+from model.training.plan import BatchPlan, bucket_lengths, length_quantiles
 
 
 @settings(max_examples=60, deadline=None)
@@ -32,6 +32,21 @@ def test_an_epoch_holds_each_utterance_once_in_a_bucket_that_is_long_enough(
         assert 1 <= len(batch.utterances) <= batch.rows
         assert batch.rows == 1 or batch.rows * batch.num_samples <= batch_samples
     assert sum(len(batch.utterances) < batch.rows for batch in batches) <= 1
+
+
+@given(st.lists(st.integers(1, 10_000), min_size=1, max_size=300), st.integers(1, 20))
+def test_quantiles_are_lengths_that_occur_with_the_longest_last(lengths, count):
+    found = length_quantiles(np.array(lengths, np.int32), count)
+    assert len(found) == min(count, len(lengths))
+    assert found == sorted(found)
+    assert set(found) <= set(lengths)
+    assert found[-1] == max(lengths)
+    if len(lengths) <= count:
+        assert found == sorted(lengths)
+
+
+def test_between_two_quantiles_lie_as_many():
+    assert length_quantiles(np.arange(100, 0, -1), 4) == [25, 50, 75, 100]
 
 
 def numbers(batches):

@@ -151,7 +151,7 @@ def test_a_decision_that_cannot_be_read_keeps_all_of_it(made):
     decision.write_text("{")
     plan = plan_collection(made.workspace, 1)
     assert plan.items == ()
-    assert "cannot be read" in plan.kept[old]
+    assert "A decision must be a record that can be read, and" in plan.kept[old]
 
 
 def test_what_the_evaluator_blessed_is_told_apart_from_what_a_resolver_found(workspace, judge):

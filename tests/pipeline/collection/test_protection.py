@@ -117,18 +117,22 @@ def test_half_done_work_is_needed_since_the_first_run_that_can_be_gone_on_with()
     def run(name, state, started, unfinished=("Trainer",), pipeline="p"):
         return RunFacts(name, pipeline, state=state, started=started, unfinished=frozenset(unfinished))
 
-    assert needed_since([], "Trainer") is None
+    def since(*runs, kept=None):
+        return needed_since(runs, [one.run_id for one in runs] if kept is None else kept, "Trainer")
+
+    assert since() is None
     done = run("2", "COMPLETE", 200.0, unfinished=())
-    assert needed_since([run("1", "FAILED", 100.0), done], "Trainer") is None
+    # What was trained for days is found again by its settings, although a trial run has ended since.
+    assert since(run("1", "FAILED", 100.0), done) == 100.0
+    assert since(run("1", "FAILED", 100.0), done, kept=["2"]) is None
     open_runs = [run("1", "FAILED", 100.0), done, run("3", "INTERRUPTED", 300.0), run("4", "FAILED", 400.0)]
-    assert needed_since(open_runs, "Trainer") == 300.0
-    # A run that was only asked for earlier nodes says nothing of the training.
-    assert needed_since([*open_runs, run("5", "COMPLETE", 500.0)], "Trainer") == 300.0
-    assert needed_since([*open_runs, run("5", "COMPLETE", 500.0, unfinished=())], "Trainer") is None
+    assert since(*open_runs, kept=["2", "3", "4"]) == 300.0
+    assert since(*open_runs, run("5", "COMPLETE", 500.0), kept=["4", "5"]) == 400.0
     # A run that has finished the node does not need its state; one of which nothing is known may.
-    assert needed_since([run("1", "FAILED", 100.0, unfinished=("WEREvaluator",))], "Trainer") is None
-    assert needed_since([run("1", "RUNNING", None, unfinished=())], "Trainer") == 0.0
-    assert needed_since([*open_runs, run("9", "FAILED", 50.0, pipeline="other")], "Trainer") == 50.0
+    assert since(run("1", "FAILED", 100.0, unfinished=("WEREvaluator",))) is None
+    assert since(run("1", "RUNNING", None, unfinished=())) == 0.0
+    assert since(run("1", "FORGOTTEN", 100.0)) is None
+    assert since(*open_runs, run("9", "FAILED", 50.0, pipeline="other")) == 50.0
 
 
 @pytest.mark.parametrize(
