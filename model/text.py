@@ -107,7 +107,8 @@ class Vocabulary:
             raise CheckpointError(
                 f"The vocabulary of {where} must spell the transcripts, and these letters are no tokens of it: {shown};"
                 " choose a checkpoint for this alphabet (letters are as ingest leaves them, in English capitals), or"
-                " set checkpoint.new_head, which puts a new head for these letters on its backbone."
+                " train in a run of w2v2 whose configuration sets checkpoint.new_head, which puts a new head for these"
+                " letters on the backbone."
             )
 
     def encode(self, text: str) -> list[int]:

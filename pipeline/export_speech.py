@@ -10,7 +10,6 @@ from model.errors import DataError, UsageError
 from model.export.speech import Speech
 from pipeline.sound_files import NoSound, find_sound_files
 
-_MANIFEST_SUFFIXES = (".tsv", ".jsonl", ".ndjson")
 _SPLIT_PREFIX = "Split-"
 # The split that a model is chosen by, as in the pipeline; where there is none, whatever it was not trained on.
 _CHOSEN_SPLIT, _TRAINED_SPLIT = "validation", "train"
@@ -29,17 +28,19 @@ def find_speech(places: Iterable[Path], count: int) -> Speech:
       UsageError: a place does not exist.
       DataError: a place holds no speech, or a manifest is none.
     """
+    from beam_jobs.librispeech.manifest import NAMED_MANIFEST_SUFFIXES
+
     records: list[Path] = []
     name_by_recording: dict[Path, str] = {}
     for place in places:
         if not place.exists():
             raise UsageError(
-                "--speech must be a sound file, a folder of such, a manifest (.tsv, .jsonl) or what w2v2 ingest has"
-                f" written, and {place} does not exist; correct it."
+                "--speech must be a sound file, a folder of such, a manifest (.tsv, .csv, .jsonl) or what w2v2 ingest"
+                f" has written, and {place} does not exist; correct it."
             )
         if place.is_dir() and any(place.glob(f"{_SPLIT_PREFIX}*")):
             records += _records_of(place)
-        elif place.suffix.lower() in _MANIFEST_SUFFIXES:
+        elif place.is_file() and place.name.lower().endswith(NAMED_MANIFEST_SUFFIXES):
             name_by_recording |= {path: path.name for path in _recordings_of(place)}
         else:
             for entry in find_sound_files([place]).entries:

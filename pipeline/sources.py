@@ -19,8 +19,6 @@ from model.text import Vocabulary
 from pipeline.config import SYNTHETIC, PipelineConfig
 from pipeline.workspace import Workspace
 
-_MANIFEST_SUFFIXES = (".tsv", ".jsonl", ".ndjson", ".json", ".csv", ".txt")
-
 
 @dataclasses.dataclass(frozen=True)
 class Sources:
@@ -236,6 +234,7 @@ def state_of_language_model(config: PipelineConfig, vocabulary: Mapping[str, int
 def _require_corpus_kind(source: str) -> None:
     from beam_jobs import places
     from beam_jobs.librispeech.archives import ARCHIVE_SUFFIXES
+    from beam_jobs.librispeech.manifest import NAMED_MANIFEST_SUFFIXES
     from beam_jobs.librispeech.published import PUBLISHED
 
     path = Path(source).expanduser()
@@ -248,7 +247,7 @@ def _require_corpus_kind(source: str) -> None:
         return
     if "://" in source:
         raise UsageError(f"--corpus must be {known}, of this machine or under gs://, not {source!r}; copy it there.")
-    if path.is_file() and not path.name.lower().endswith((*ARCHIVE_SUFFIXES, *_MANIFEST_SUFFIXES)):
+    if path.is_file() and not path.name.lower().endswith((*ARCHIVE_SUFFIXES, *NAMED_MANIFEST_SUFFIXES)):
         raise UsageError(f"--corpus must be {known}; {source} is another kind of file.")
     if not path.exists():
         raise UsageError(

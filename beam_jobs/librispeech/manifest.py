@@ -38,6 +38,9 @@ from model.text import normalise_english
 
 # How a path begins that does not depend on where the manifest lies.
 ABSOLUTE = ("/", "gs://")
+# What manifests are called; and what one may be called, too, that a person names.
+MANIFEST_SUFFIXES = (".tsv", ".csv", ".jsonl", ".ndjson")
+NAMED_MANIFEST_SUFFIXES = (*MANIFEST_SUFFIXES, ".json", ".txt")
 _SHOWN_FAULTS = 3
 _SHOWN_CHARACTERS = 200
 

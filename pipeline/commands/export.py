@@ -45,8 +45,8 @@ def export(
         typer.Option(
             metavar="PLACE",
             help="Recordings that the model was not trained on, without transcripts: a sound file, a folder, a manifest"
-            " (.tsv, .jsonl), or what w2v2 ingest has written; also several times. On them it is measured which parts"
-            " bear int8; default: all are quantised, and nothing is measured.",
+            " (.tsv, .csv, .jsonl), or what w2v2 ingest has written; also several times. On them it is measured which"
+            " parts bear int8; default: all are quantised, and nothing is measured.",
         ),
     ] = None,
     opset: Annotated[int | None, typer.Option(metavar="NUMBER", help="The version of ONNX's operators.")] = None,

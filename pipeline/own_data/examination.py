@@ -137,7 +137,7 @@ def examine(
       UsageError: there is no such place, or it is not clear which table is meant.
       DataError: there is nothing that a model can be made of.
     """
-    found = find_transcripts(place, manifest_path)
+    found = find_transcripts(place)
     if not found.utterances:
         raise DataError(
             f"A table must name a recording that can be used, and {found.named} names none"

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Literal
 
 from beam_jobs.librispeech.corpus import SOUND_SUFFIXES, TRANSCRIPTS_SUFFIX, inspect_corpus
-from beam_jobs.librispeech.manifest import ManifestEntry, ManifestSettings, location, parse_manifest
+from beam_jobs.librispeech.manifest import (
+    MANIFEST_SUFFIXES,
+    NAMED_MANIFEST_SUFFIXES,
+    ManifestEntry,
+    ManifestSettings,
+    location,
+    parse_manifest,
+)
 from beam_jobs.librispeech.manifest_fields import OWN_SPEAKER, split_name
 from beam_jobs.librispeech.manifest_records import read_records
 from beam_jobs.librispeech.references import Reference, read_references
@@ -20,9 +27,6 @@ from beam_jobs.places import is_remote, list_tree, printable
 from model.errors import DataError, UsageError
 from pipeline.own_data.written_manifest import columns_of, is_written_by_init
 
-TABLE_SUFFIXES = (".tsv", ".csv", ".jsonl", ".ndjson")
-# A table that is named may be called like this, too.
-_NAMED_SUFFIXES = (*TABLE_SUFFIXES, ".json", ".txt")
 _SPLIT_STEMS = {"train", "training", "dev", "val", "valid", "validation", "test"}
 _COMMON_VOICE = ("validated.tsv", "clips")
 # What is looked at to find out where relative paths begin, and which column of a table without a header is which.
@@ -84,12 +88,11 @@ class Transcripts:
     unwritten: tuple[str, ...] = ()
 
 
-def find_transcripts(place: str, passed_over: Path | None = None) -> Transcripts:
+def find_transcripts(place: str) -> Transcripts:
     """Finds recordings with their texts.
 
     Args:
-      place: A folder, or a table.
-      passed_over: A manifest that an earlier call has written, and that is no table of the person's.
+      place: A folder, or a table. Of a folder, a manifest that an earlier `w2v2 init` has written is passed over.
 
     Raises:
       UsageError: there is no such place, or several tables are in it and nobody says which.
@@ -97,15 +100,15 @@ def find_transcripts(place: str, passed_over: Path | None = None) -> Transcripts
     """
     if is_remote(place) or "://" in place:
         raise UsageError(f"w2v2 init looks at files of this machine, not at {place!r}; copy some of them here.")
-    return _find(Path(os.path.abspath(Path(place).expanduser())), passed_over)  # noqa: PTH100 — links stay as named
+    return _find(Path(os.path.abspath(Path(place).expanduser())))  # noqa: PTH100 — links stay as named
 
 
-def _find(place: Path, passed_over: Path | None) -> Transcripts:
+def _find(place: Path) -> Transcripts:
     if place.is_file():
-        if not place.name.lower().endswith(_NAMED_SUFFIXES):
+        if not place.name.lower().endswith(NAMED_MANIFEST_SUFFIXES):
             raise UsageError(
-                f"w2v2 init takes a folder, or a table of transcripts ({', '.join(TABLE_SUFFIXES)}), not {place}; name"
-                " the folder that it lies in."
+                f"w2v2 init takes a folder, or a table of transcripts ({', '.join(MANIFEST_SUFFIXES)}), not {place};"
+                " name the folder that it lies in."
             )
         return _with_unwritten(_of_table(place))
     if not place.is_dir():
@@ -115,7 +118,7 @@ def _find(place: Path, passed_over: Path | None) -> Transcripts:
         return dataclasses.replace(found, layout="Common Voice")
     if root := _librispeech_root(place):
         return _of_librispeech(root)
-    tables, refusals = _tables(place, passed_over)
+    tables, refusals = _tables(place)
     if len(tables) == 1:
         return _with_unwritten(_of_table(tables[0]))
     if tables and {_stem(table) for table in tables} <= _SPLIT_STEMS:
@@ -142,13 +145,12 @@ def _stem(table: Path) -> str:
     return table.stem.lower()
 
 
-def _tables(folder: Path, passed_over: Path | None) -> tuple[list[Path], list[str]]:
+def _tables(folder: Path) -> tuple[list[Path], list[str]]:
     """Returns the tables directly in a folder that name recordings and texts, and why others do not."""
     found: list[Path] = []
     refusals: list[str] = []
     for path in sorted(folder.iterdir()):
-        is_ours = path == passed_over or is_written_by_init(path)
-        if path.name.lower().endswith(TABLE_SUFFIXES) and path.is_file() and not is_ours:
+        if path.name.lower().endswith(MANIFEST_SUFFIXES) and path.is_file() and not is_written_by_init(path):
             try:
                 _read(path, "")
                 found.append(path)

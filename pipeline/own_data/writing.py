@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from model.errors import ConfigurationError, UsageError
 from model.storage import replacing
 from pipeline.config import load_config
-from pipeline.own_data.written_manifest import is_written_by_init
+from pipeline.own_data.written_manifest import is_same_file, is_written_by_init
 
 
 def require_free(output: Path, force: bool, recordings: str) -> Path:
@@ -29,7 +28,7 @@ def require_free(output: Path, force: bool, recordings: str) -> Path:
     if not absolute.parent.is_dir():
         raise UsageError(f"--output must be in a directory that exists; {absolute.parent} does not.")
     manifest = absolute.with_suffix(".tsv")
-    if _is_same_file(manifest, Path(recordings).expanduser()):
+    if is_same_file(manifest, Path(recordings).expanduser()):
         raise UsageError(
             f"The manifest of a configuration must be another file than the table that is read, and of {output} it"
             f" would be {manifest} itself; name another --output."
@@ -62,13 +61,6 @@ def write_files(output: Path, text: str, manifest: Path, manifest_text: str) -> 
         raise ConfigurationError(
             f"The configuration that was written needs a change by hand, so open {output}: {error}"
         ) from error
-
-
-def _is_same_file(one: Path, other: Path) -> bool:
-    try:
-        return one.is_file() and os.path.samefile(one, other)  # noqa: PTH121
-    except (OSError, ValueError):
-        return False
 
 
 def _write(path: Path, text: str) -> None:

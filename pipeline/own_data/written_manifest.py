@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +25,10 @@ def is_written_by_init(table: Path) -> bool:
     the table has the columns of such a manifest. The configuration is parsed, and not run.
     """
     try:
-        tree = ast.parse(table.with_suffix(".py").read_bytes())
+        with warnings.catch_warnings():
+            # What Python says of somebody's code is no concern of this command.
+            warnings.simplefilter("ignore")
+            tree = ast.parse(table.with_suffix(".py").read_bytes())
         with table.open("rb") as lines:
             header = lines.readline(1_000).decode().rstrip("\r\n").split("\t")
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
@@ -33,19 +36,22 @@ def is_written_by_init(table: Path) -> bool:
     if not (ast.get_docstring(tree) or "").startswith(DOCSTRING):
         return False
     known = [columns_of(speakers, splits) for speakers in (False, True) for splits in (False, True)]
-    return header in known and any(_is_same(source, table) for source in _corpora(tree))
+    return header in known and any(is_same_file(source, table) for source in _corpora(tree))
 
 
-def _corpora(tree: ast.Module) -> Iterator[str]:
+def is_same_file(one: Path, other: Path) -> bool:
+    """Tells whether two paths lead to one file that is there."""
+    try:
+        return one.is_file() and one.samefile(other)
+    except (OSError, ValueError):
+        return False
+
+
+def _corpora(tree: ast.Module) -> Iterator[Path]:
+    """Yields the absolute paths that are given as a corpus."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "CorpusConfig":
             for value in (*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg == "source")):
-                if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                    yield value.value
-
-
-def _is_same(source: str, table: Path) -> bool:
-    try:
-        return os.path.isabs(source) and os.path.samefile(source, table)  # noqa: PTH117, PTH121 — a text, as it is
-    except (OSError, ValueError):
-        return False
+                source = value.value if isinstance(value, ast.Constant) else None
+                if isinstance(source, str) and Path(source).is_absolute():
+                    yield Path(source)

@@ -120,5 +120,7 @@ def test_a_vocabulary_that_cannot_spell_the_transcripts_is_refused():
     small = Vocabulary.from_mapping({token.lower(): index for index, token in enumerate(VOCABULARY.tokens)})
     with pytest.raises(CheckpointError, match=r"The vocabulary of small must spell .* no tokens of it: A B;"):
         small.require_letters("AB' ", "small")
+    with pytest.raises(CheckpointError, match="or train in a run of w2v2 whose configuration sets checkpoint.new_head"):
+        small.require_letters("A", "the SavedModel")
     with pytest.raises(CheckpointError, match=r"no tokens of it: \|;"):
         Vocabulary(("<pad>", "A")).require_letters("A ", "x")

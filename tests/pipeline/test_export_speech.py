@@ -49,10 +49,12 @@ def test_files_of_equal_names_in_two_folders_are_both_taken(folder):
     assert find_speech([folder / "anna/1.wav"], 9) == Speech(recordings=(str(folder / "anna/1.wav"),))
 
 
-@pytest.mark.parametrize("suffix", ["tsv", "jsonl"])
+@pytest.mark.parametrize("suffix", ["tsv", "csv", "jsonl", "NDJSON", "json", "txt"])
 def test_a_manifest_needs_no_transcripts(folder, suffix):
     lines = ["audio", "anna/1.wav", "bert/1.wav"]
-    if suffix == "jsonl":
+    if suffix == "csv":
+        lines = ["speaker,audio", "anna,anna/1.wav", "bert,bert/1.wav"]
+    if "json" in suffix.lower():
         lines = ['{"audio": "anna/1.wav"}', '{"audio": "bert/1.wav"}']
     manifest = folder / f"list.{suffix}"
     manifest.write_text("\n".join(lines) + "\n")
