@@ -9,18 +9,18 @@ import numpy as np
 
 from model.audio import VARIANCE_EPSILON, mono_of
 
-# As in `dataset.html`: so near full scale, a sample counts as clipped.
+# So near full scale, a sample counts as clipped: lossy formats move what was at the very end.
 _CLIPPED_FROM = 0.999
 
 
 def level_db(samples: np.ndarray[Any, Any]) -> float:
-    """Returns the root mean square in decibels of full scale, minus infinity for silence.
+    """Returns the root mean square in decibels of full scale, minus infinity for silence; no number where a sample is none.
 
     Args:
       samples: float32 `[samples, channels]`, full scale being 1; at least one. The channels are averaged.
     """
     power = float(np.mean(np.square(mono_of(samples).astype(np.float64))))
-    return 10 * math.log10(power) if power > 0 else -math.inf
+    return -math.inf if power == 0 else 10 * math.log10(power)
 
 
 def clipped_share(samples: np.ndarray[Any, Any]) -> float:

@@ -15,6 +15,7 @@ def test_a_level_is_that_of_the_channels_averaged():
     assert level_db(0.001 * tone) == pytest.approx(-63.01, abs=0.01)
     assert level_db(np.concatenate([tone, 0 * tone], axis=1)) == pytest.approx(-9.03, abs=0.01)
     assert level_db(0 * tone) == -np.inf
+    assert np.isnan(level_db(np.full_like(tone, np.nan)))
 
 
 def test_clipped_is_what_lies_at_the_edge_of_full_scale_in_any_channel():
