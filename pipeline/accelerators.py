@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes.util
 import importlib.metadata
-import importlib.util
 import sysconfig
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -65,7 +64,11 @@ def _gpu(told: str, environment: Mapping[str, str], found: Callable[[str], bool]
 
 def _installer() -> str:
     """Returns the command that installs here: what `make setup` makes has no pip."""
-    return "pip install" if importlib.util.find_spec("pip") else ".uv/bin/uv pip install --python .venv"
+    try:
+        importlib.metadata.version("pip")
+    except importlib.metadata.PackageNotFoundError:
+        return ".uv/bin/uv pip install --python .venv"
+    return "pip install"
 
 
 def _version() -> str:

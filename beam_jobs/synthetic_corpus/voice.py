@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import shutil
+import tempfile
 from typing import Any
 
 import numpy as np
@@ -27,7 +30,7 @@ class VoiceError(W2v2Error):
 
 
 class Voice:
-    """Speaks text. The library keeps its state in the process, so a process has one `Voice` at a time.
+    """Speaks text; what it says first is the same whatever was spoken before in this process.
 
     Raises:
       UsageError: the wheel `espeakng-loader` is not installed.
@@ -42,7 +45,7 @@ class Voice:
                 "The synthetic corpus needs the package espeakng-loader, which is not installed; install"
                 " wav2vec2-tfx[synthetic], or name a corpus of your own with --corpus."
             ) from error
-        self._library: Any = ctypes.CDLL(espeakng_loader.get_library_path())
+        self._library: Any = _library_of_its_own(espeakng_loader.get_library_path())
         self._library.espeak_SetSynthCallback.argtypes = [_CALLBACK]
         self._library.espeak_Synth.argtypes = [
             ctypes.c_char_p,
@@ -99,3 +102,10 @@ class Voice:
         if count > 0 and samples:
             self._parts.append(np.ctypeslib.as_array(samples, shape=(count,)).copy())
         return _CONTINUE
+
+
+def _library_of_its_own(path: str | os.PathLike[str]) -> Any:
+    """Loads a copy of the library: what is said depends on all that was said with the same state, in any voice."""
+    with tempfile.TemporaryDirectory(prefix="w2v2-espeak-") as directory:
+        # The loader goes by the file, and the file may go when it is loaded.
+        return ctypes.CDLL(shutil.copy(path, directory))

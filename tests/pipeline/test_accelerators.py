@@ -1,3 +1,5 @@
+import importlib.metadata
+
 import pytest
 
 from pipeline.accelerators import check_accelerators
@@ -43,7 +45,16 @@ def test_gpus_are_seen_by_their_device_files(look):
 @pytest.mark.parametrize("installer", ["pip install", ".uv/bin/uv pip install --python .venv"])
 def test_a_gpu_that_tensorflow_cannot_use_warns(look, libraries, names, mend, installer, monkeypatch):
     # What `make setup` makes has no pip.
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: object() if installer == "pip install" else None)
+    known = importlib.metadata.version
+
+    def version(name):
+        if name == "pip" and installer == "pip install":
+            return "25.0"
+        if name == "pip":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return known(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
     check = look("nvidia0", libraries=libraries)
     assert check.status == "warn"
     assert check.message == f"1 NVIDIA GPU (nvidia0), but TensorFlow does not find {names}; training runs on the CPU"

@@ -189,7 +189,7 @@ def test_the_request_for_other_workers_can_be_in_cloud_storage(prepared, tmp_pat
     asked = dataclasses.replace(request(prepared, tmp_path), staging_dir="gs://speech/staging/training")
     _leave_request(asked)
     assert _read_request("gs://speech/staging/training/request.json") == asked
-    with pytest.raises(UsageError, match=r"cannot be read \(There is no object gs://speech/none\.\): the worker that"):
+    with pytest.raises(UsageError, match=r"cannot be read \(There is no object gs://speech/none\.\); start the run"):
         _read_request("gs://speech/none")
 
 

@@ -63,6 +63,7 @@ def test_the_loss_falls_and_all_weights_move(model, utterances):
     assert still == []
 
 
+@pytest.mark.e2e
 def test_the_same_seed_gives_the_same_losses(saved_models, utterances):
     def losses(**changes):
         loaded = tf.saved_model.load(str(saved_models / "recogniser"))

@@ -46,6 +46,7 @@ def test_a_run_has_the_form_of_a_local_one(judged_runs):
         "pipeline": PIPELINE,
         "state": "COMPLETE",
         "message": "",
+        "freed": "",
         "started": "2026-10-26T03:00:01+00:00",
         "seconds": 1800.5,
         "peak_memory_bytes": None,
