@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from beam_jobs import engines, places
+from beam_jobs import places
 from beam_jobs.evaluation.example_splits import ExampleSplits, ingest_corpus, is_examples, open_examples
 from beam_jobs.evaluation.listener import Listener
 from beam_jobs.evaluation.tables import SplitTable, TableSettings, make_tables
@@ -39,6 +39,7 @@ class EvaluationRequest:
       ingest: Settings of ingest.
       workers: Processes that read and hear.
       beam_flags: Beam's own, which say what runs the jobs, in place of `workers`.
+      in_process: Whether this process does the work alone, without Beam; the two before have no meaning then.
     """
 
     model: str
@@ -51,6 +52,7 @@ class EvaluationRequest:
     ingest: IngestSettings = dataclasses.field(default_factory=IngestSettings)
     workers: int = 1
     beam_flags: Sequence[str] = ()
+    in_process: bool = False
 
     def __post_init__(self) -> None:
         if self.padding not in (*PADDINGS, BOTH):
@@ -119,10 +121,8 @@ def evaluate(
     Raises:
       W2v2Error: as `obtain_release`, `ingest_corpus`, `open_examples` and `make_tables` raise it.
     """
-    flags = request.beam_flags or engines.direct_flags(request.workers)
-    make_pipeline = engines.pipeline_maker(flags)
     scratch, shared = Path(scratch_dir), shared_dir or places.absolute(scratch_dir)
-    engines.require_reachable(flags, [shared])
+    make_pipeline = _pipeline_maker(request, shared)
     if request.tables.beam_search is not None:
         read_words(request.tables.beam_search.language_model)
     # The models first: what is wrong with them is found in seconds, and a large corpus takes long.
@@ -152,6 +152,18 @@ def evaluate(
         _begin,
     )
     return Evaluated(request, models[first], baselines.get(first), examples, tuple(tables))
+
+
+def _pipeline_maker(request: EvaluationRequest, shared: str) -> Callable[[], Any] | None:
+    """Returns what makes pipelines as a person asks for them; None where Beam is not to be used."""
+    if request.in_process:
+        return None
+    from beam_jobs import engines
+
+    flags = request.beam_flags or engines.direct_flags(request.workers)
+    make_pipeline = engines.pipeline_maker(flags)
+    engines.require_reachable(flags, [shared])
+    return make_pipeline
 
 
 def _obtain(what: str, source: str, place: Path, request: EvaluationRequest) -> dict[Padding, ObtainedRelease]:

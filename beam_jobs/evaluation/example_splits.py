@@ -93,7 +93,7 @@ def ingest_corpus(
     settings: IngestSettings,
     corpora_dir: str,
     place: str,
-    make_pipeline: Callable[[], Any],
+    make_pipeline: Callable[[], Any] | None,
 ) -> ExampleSplits:
     """Obtains a corpus and writes the records of the splits that are evaluated.
 

@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
-
-from beam_jobs import engines, places
-from beam_jobs.evaluation.batches import DEFAULT_BATCH_SAMPLES, plan_batches
+from beam_jobs import places
+from beam_jobs.evaluation.batches import DEFAULT_BATCH_SAMPLES, Batch, plan_batches
 from beam_jobs.evaluation.example_splits import INFO_FILE
 from beam_jobs.evaluation.heard import HeardUtterance, Way
+from beam_jobs.evaluation.hearing import hear_batch
 from beam_jobs.evaluation.listener import require_possible
 from beam_jobs.evaluation.results import clear, read_heard
-from beam_jobs.evaluation.transforms import HearBatches
+from beam_jobs.evaluation.worker import LocalListener, Meter
+from beam_jobs.in_process import direct_pipeline
 from model import progress
 from model.beam_search import BeamSearchSettings
 from model.errors import ConfigurationError, DataError
@@ -33,7 +33,7 @@ def hear(
     splits: Sequence[str],
     release_dir: str | Path,
     ways: Sequence[Way],
-    make_pipeline: Callable[[], Any] = beam.Pipeline,
+    make_pipeline: Callable[[], Any] | None = direct_pipeline,
     *,
     working_dir: str | Path,
     batch_samples: int = DEFAULT_BATCH_SAMPLES,
@@ -52,7 +52,8 @@ def hear(
       splits: Names of splits, each once. One without a shard, as of an empty subset, has no utterance.
       release_dir: What ReleaseExporter wrote, or a published version of one format.
       ways: How it is run; logits are compared with those of the first.
-      make_pipeline: Makes the Beam pipeline, with the options of the engine.
+      make_pipeline: Makes the Beam pipeline, with the options of the engine; None does the work in this process,
+        without Beam.
       working_dir: A directory for this job alone; what an earlier one has left there is removed. `results.read_probes`
         reads the probes there.
       batch_samples: Samples in a batch at most, padding included.
@@ -78,8 +79,15 @@ def hear(
         beam_search = dataclasses.replace(beam_search, language_model=places.absolute(beam_search.language_model))
     batches = plan_batches(_read_indices(examples, splits), batch_samples, num_probes)
     clear(working)
-    if batches:
-        utterances = {batch.number: len(batch.references) for batch in batches}
+    utterances = {batch.number: len(batch.references) for batch in batches}
+    if batches and make_pipeline is None:
+        _hear_without_beam(batches, release, ways, beam_search, working, utterances, stage)
+    elif batches and make_pipeline is not None:
+        import apache_beam as beam
+
+        from beam_jobs import engines
+        from beam_jobs.evaluation.transforms import HearBatches
+
         pipeline = make_pipeline()
         _ = (
             pipeline
@@ -92,6 +100,23 @@ def hear(
         reached = (examples, release, working, *(() if beam_search is None else (beam_search.language_model,)))
         engines.run(pipeline, "evaluate", reached, functools.partial(_tell, total, stage), needs)
     return read_heard(working, batches, splits)
+
+
+def _hear_without_beam(
+    batches: Sequence[Batch],
+    release: str,
+    ways: Sequence[Way],
+    beam_search: BeamSearchSettings | None,
+    working: str,
+    utterances: Mapping[int, int],
+    stage: str,
+) -> None:
+    """Does what the pipeline does, one batch after another."""
+    opened = LocalListener(release, beam_search)
+    for batch in batches:
+        meter = Meter(working, utterances, batch.number, stage)
+        hear_batch(opened.listener, ways, batch, working, meter.tell)
+        meter.tell(1.0)
 
 
 def _require_ways(ways: Sequence[Way], beam_search: BeamSearchSettings | None) -> None:

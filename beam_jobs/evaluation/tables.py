@@ -124,7 +124,7 @@ def make_tables(
     releases: Mapping[str, str | Path],
     baselines: Mapping[str, str | Path],
     settings: TableSettings,
-    make_pipeline: Callable[[], Any],
+    make_pipeline: Callable[[], Any] | None,
     working_dir: str,
     begin: Callable[[str], None] = lambda _: None,
 ) -> list[SplitTable]:

@@ -9,24 +9,23 @@ import functools
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
-
-from beam_jobs import engines, places
+from beam_jobs import places
+from beam_jobs.in_process import direct_pipeline
 from beam_jobs.librispeech.corpus import CorpusSummary, inspect_corpus
-from beam_jobs.librispeech.folder import Folder
 from beam_jobs.librispeech.page import render_page
-from beam_jobs.librispeech.recordings import Recordings
+from beam_jobs.librispeech.parts import Part, PlannedPart, ShardKey, parts_of, read_part, write_plan
+from beam_jobs.librispeech.references import Reference, Reject
 from beam_jobs.librispeech.results import collect_results, first_rejects
 from beam_jobs.librispeech.settings import IngestSettings
+from beam_jobs.librispeech.shards import write_shard
 from beam_jobs.librispeech.transfer import locked, make_place
-from beam_jobs.librispeech.transforms import PLANNED, ReadReferences, WritePlan, WriteShards
 from model.errors import DataError, TryAgainError
 from model.settings import digest
-from model.speech_progress import announce, report_counted
+from model.speech_progress import SpeechMeter, announce, report_counted
 from model.storage import disk_full_is_said
 
 INFO_FILE = "dataset_info.json"
@@ -45,7 +44,7 @@ def ingest(
     output_dir: str | Path,
     staging_root: str | Path,
     settings: IngestSettings,
-    make_pipeline: Callable[[], Any] = beam.Pipeline,
+    make_pipeline: Callable[[], Any] | None = direct_pipeline,
     code_fingerprint: str = "",
 ) -> dict[str, Any]:
     """Writes the records of a corpus.
@@ -61,7 +60,8 @@ def ingest(
         and `rejects.jsonl`.
       staging_root: A directory that outlives the run.
       settings: What to do.
-      make_pipeline: Makes the Beam pipeline, with the options of the engine.
+      make_pipeline: Makes the Beam pipeline, with the options of the engine; None does the work in this process,
+        without Beam.
       code_fingerprint: Of the code that makes records; shards that other code has finished are not gone on with.
 
     Returns:
@@ -163,12 +163,20 @@ def _key(corpus: CorpusSummary, settings: IngestSettings, code_fingerprint: str)
 
 
 def _run(
-    corpus: CorpusSummary, staging: str, plan: str, settings: IngestSettings, make_pipeline: Callable[[], Any]
+    corpus: CorpusSummary, staging: str, plan: str, settings: IngestSettings, make_pipeline: Callable[[], Any] | None
 ) -> None:
     announce(corpus.utterances)
     num_shards = {split: settings.num_shards(count) for split, count in corpus.utterances_by_split.items()}
+    parts = parts_of(corpus)
+    if make_pipeline is None:
+        _run_without_beam(corpus, parts, staging, plan, settings, num_shards)
+        return
+    import apache_beam as beam
+
+    from beam_jobs import engines
+    from beam_jobs.librispeech.transforms import PLANNED, ReadReferences, WritePlan, WriteShards
+
     pipeline = make_pipeline()
-    parts = _parts(corpus)
     references = (
         pipeline
         # Reshuffled, so that many workers read the parts.
@@ -180,10 +188,29 @@ def _run(
     engines.run(pipeline, places.name_of(staging), (corpus.root, staging), functools.partial(_tell, settings))
 
 
-def _parts(corpus: CorpusSummary) -> list[Any]:
-    if corpus.layout == "manifest":
-        return [Recordings(corpus.root)]
-    return [Folder(corpus.root)] if corpus.layout == "folder" else list(corpus.chapters)
+def _run_without_beam(
+    corpus: CorpusSummary,
+    parts: Sequence[Part],
+    staging: str,
+    plan: str,
+    settings: IngestSettings,
+    num_shards: Mapping[str, int],
+) -> None:
+    """Does what the pipeline does, one part and one shard after another."""
+    meter = SpeechMeter(settings.sample_rate_hz)
+    by_shard: dict[ShardKey, list[Reference]] = collections.defaultdict(list)
+    rejects: list[Reject] = []
+    for part in parts:
+        for outcome in read_part(corpus.root, part, settings, num_shards):
+            if isinstance(outcome, Reject):
+                meter.rejected()
+                rejects.append(outcome)
+            else:
+                by_shard[outcome[0]].append(outcome[1])
+    counts = {key: len(references) for key, references in by_shard.items()}
+    write_plan(plan, [PlannedPart(counts, tuple(rejects))])
+    for (split, shard), references in sorted(by_shard.items()):
+        write_shard(corpus.sound_root, staging, settings, split, shard, num_shards[split], references, meter)
 
 
 def _tell(settings: IngestSettings, counters: Mapping[str, int]) -> None:

@@ -9,33 +9,15 @@ from typing import Any
 
 import apache_beam as beam
 
-from beam_jobs import places
-from beam_jobs.librispeech.corpus import Chapter
-from beam_jobs.librispeech.folder import Folder, read_folder
-from beam_jobs.librispeech.recordings import Recordings, read_recordings
-from beam_jobs.librispeech.references import Reference, Reject, read_references, read_sounds
+from beam_jobs.librispeech.parts import Part, PlannedPart, ShardKey, read_part, write_plan
+from beam_jobs.librispeech.references import Reference, Reject
 from beam_jobs.librispeech.settings import IngestSettings
 from beam_jobs.librispeech.shards import write_shard
-from model.errors import DataError
 from model.speech_progress import SpeechMeter
 
 PLANNED = "planned"
 
 _NAMESPACE = "ingest"
-_ShardKey = tuple[str, int]
-
-
-@dataclasses.dataclass(frozen=True)
-class PlannedPart:
-    """What the references of one part of a corpus add up to.
-
-    Attributes:
-      references: How many there are, by split and shard.
-      rejects: What has become no reference.
-    """
-
-    references: Mapping[_ShardKey, int]
-    rejects: tuple[Reject, ...]
 
 
 @dataclasses.dataclass
@@ -72,41 +54,20 @@ class _ReadPart(beam.DoFn):
         # Not pickled with the rest: each worker has its own.
         self._meter = SpeechMeter(self._settings.sample_rate_hz)
 
-    def process(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, part: Chapter | Recordings | Folder
-    ) -> Iterator[Any]:
+    def process(self, part: Part) -> Iterator[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
         assert self._meter is not None
-        if isinstance(part, Recordings):
-            outcomes = read_recordings(part, self._settings)
-        elif isinstance(part, Folder):
-            outcomes = read_folder(part, self._settings)
-        elif not self._settings.needs_transcripts:
-            outcomes = read_sounds(self._root, part)
-        else:
-            keep_lossy = self._settings.manifest.keep_lossy_transcripts
-            outcomes = read_references(self._root, part, self._settings.normalise, keep_lossy)
-        references: collections.Counter[_ShardKey] = collections.Counter()
+        references: collections.Counter[ShardKey] = collections.Counter()
         rejects: list[Reject] = []
-        for outcome in outcomes:
+        for outcome in read_part(self._root, part, self._settings, self._num_shards):
             self._read.inc()
             if isinstance(outcome, Reject):
                 self._rejected.inc()
                 self._meter.rejected()
                 rejects.append(outcome)
             else:
-                key = (outcome.split, outcome.shard(_num_shards(self._num_shards, outcome)))
-                references[key] += 1
-                yield key, outcome
+                references[outcome[0]] += 1
+                yield outcome
         yield beam.pvalue.TaggedOutput(PLANNED, PlannedPart(references, tuple(rejects)))
-
-
-def _num_shards(by_split: Mapping[str, int], reference: Reference) -> int:
-    if reference.split not in by_split:
-        raise DataError(
-            f"A corpus must stay as it is while it is read, and the split {reference.split} of {reference.utterance_id}"
-            " is new; run again."
-        )
-    return by_split[reference.split]
 
 
 @dataclasses.dataclass
@@ -129,14 +90,7 @@ class _WritePlan(beam.DoFn):
         self._path = path
 
     def process(self, parts: list[PlannedPart]) -> Iterable[None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        references: collections.Counter[_ShardKey] = collections.Counter()
-        for part in parts:
-            references.update(part.references)
-        plan = {
-            "references": [[split, shard, count] for (split, shard), count in sorted(references.items())],
-            "rejects": [dataclasses.asdict(reject) for part in parts for reject in part.rejects],
-        }
-        places.write_json(self._path, plan)
+        write_plan(self._path, parts)
         return ()
 
 
@@ -183,7 +137,7 @@ class _WriteShard(beam.DoFn):
         self._meter = SpeechMeter(self._settings.sample_rate_hz)
 
     def process(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, keyed: tuple[_ShardKey, Iterable[Reference]]
+        self, keyed: tuple[ShardKey, Iterable[Reference]]
     ) -> Iterable[None]:
         (split, shard), references = keyed
         result = write_shard(
