@@ -29,7 +29,7 @@ WITH_PYENV = if command -v pyenv >/dev/null && version=$$(pyenv latest $(1) 2>/d
 # Of two calls at once, the second waits, and then finds the work done.
 ONE_AT_A_TIME = exec 9<Makefile; flock 9; if [ -e $(1) ]; then exit 0; fi
 
-.PHONY: help setup run test e2e lint images-check reference loaders parity bench notebooks docs lock clean
+.PHONY: help setup run demo space test e2e lint images-check reference loaders parity bench notebooks docs lock clean
 
 help: ## Lists the targets.
 	@echo "make TARGET [ARGS=\"options that are passed on\"]"
