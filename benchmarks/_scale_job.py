@@ -62,7 +62,7 @@ def plan(root: Path) -> dict[str, float]:
     from apache_beam.coders import registry
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    from beam_jobs.librispeech import inspect_corpus
+    from beam_jobs.librispeech import IngestSettings, inspect_corpus
     from beam_jobs.librispeech.references import read_references
 
     tree = root / "many"

@@ -14,7 +14,7 @@ _CLIPPED_FROM = 0.999
 
 
 def level_db(samples: np.ndarray[Any, Any]) -> float:
-    """Returns the root mean square in decibels of full scale, minus infinity for silence; no number where a sample is none.
+    """Returns the root mean square in decibels of full scale: minus infinity for silence, NaN where a sample is NaN.
 
     Args:
       samples: float32 `[samples, channels]`, full scale being 1; at least one. The channels are averaged.

@@ -32,21 +32,9 @@ from pipeline.commands.vertex import vertex
 
 # In the order of the help.
 _COMMANDS = (
-    init,
-    run,
-    runs,
-    review,
-    approve,
-    reject,
-    transcribe,
-    evaluate,
-    score,
-    ingest,
-    convert,
-    export,
-    push,
-    doctor,
-)
+    init, run, runs, review, approve, reject, transcribe, evaluate, score, ingest, convert, export, push, gc, doctor,
+    completion,
+)  # fmt: skip
 
 app = typer.Typer(
     name="w2v2",

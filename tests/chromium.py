@@ -28,10 +28,10 @@ class Chromium:
       events: What the browser told, the oldest first.
     """
 
-    def __init__(self, path, profile, more_options=()):
+    def __init__(self, path, profile, options=()):
         to_browser, writer = os.pipe()
         reader, from_browser = os.pipe()
-        command = [str(path), *_OPTIONS, *more_options, f"--user-data-dir={profile}", "about:blank"]
+        command = [str(path), *_OPTIONS, *options, f"--user-data-dir={profile}", "about:blank"]
         self._process = subprocess.Popen(
             ["bash", "-c", f'exec "$@" 3<&{to_browser} 4>&{from_browser}', "bash", *command],
             pass_fds=(to_browser, from_browser), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

@@ -164,8 +164,6 @@ def parse_manifest(
             outcomes.append(entry)
         except LineError as error:
             outcomes.append(_fault(number, found, f"In line {number}, {error}."))
-    if not begun:
-        raise DataError(f"A manifest must hold a header and lines, or JSON lines, and {where} is empty; fill it.")
     test_fraction = 0.0 if normalise is None else chosen.test_fraction
     return _with_splits(outcomes, where, chosen.validation_fraction, test_fraction)
 

@@ -43,7 +43,7 @@ def read_records(lines: Iterable[bytes], where: str, max_characters: int, needs_
         if body.strip():
             break
     else:
-        raise DataError(f"A manifest must hold a header and lines, or JSON lines; {where} is empty.")
+        raise DataError(f"A manifest must hold a header and lines, or JSON lines, and {where} is empty; fill it.")
     header = header_of(body, where, max_characters, needs_text)
     if header is None:
         yield _of_line(number, body, None, max_characters)

@@ -5,4 +5,5 @@ from __future__ import annotations
 from pathlib import Path
 
 TINY = Path(__file__).parent / "wav2vec2-tiny-synthetic"
+# Without a CTC head.
 TINY_PRETRAINED = Path(__file__).parent / "wav2vec2-tiny-pretrained"

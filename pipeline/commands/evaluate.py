@@ -38,8 +38,10 @@ def evaluate(
     corpus: Annotated[
         str,
         typer.Option(
-            help="What w2v2 ingest takes: subsets of LibriSpeech, such as test-clean,test-other; a directory in its"
-            " layout; an archive; a manifest; or 'synthetic', or a directory that ingest has written."
+            metavar=CORPUS_METAVAR,
+            help=f"What holds the speech: 'synthetic'; {CORPUS_WORDS}; or a directory that w2v2"
+            " ingest has written. A path, or a gs:// address.",
+            autocompletion=complete_corpus,
         ),
     ],
     beam_flags: BeamFlagsArgument = None,
@@ -105,6 +107,7 @@ def evaluate(
         from beam_jobs.evaluation.evaluate import evaluate as make_evaluation
         from beam_jobs.evaluation.tables import TableSettings
         from model.beam_search import BeamSearchSettings
+        from model.metrics import ScoringSettings
         from pipeline.collection.holding import held
         from pipeline.sources import absolute_corpus, make_synthetic_corpus
 

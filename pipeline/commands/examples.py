@@ -22,13 +22,21 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("text, with the model that was released last", "w2v2 transcribe interview.flac"),
         ("what a command takes", "w2v2 run --help"),
     ),
+    "init": (
+        ("a configuration for a folder of recordings, with a table of transcripts in it", "w2v2 init recordings/"),
+        (
+            "of a table of Common Voice, in Greek, from a checkpoint of your choice",
+            "w2v2 init el/validated.tsv --language el --checkpoint hf://facebook/wav2vec2-xls-r-300m --output greek.py",
+        ),
+        ("what was found, for a script", "w2v2 init recordings/ --json"),
+    ),
     "run": (
         ("the smallest run of the whole pipeline", "w2v2 run --config smoke"),
         (
             "LibriSpeech, which is downloaded, from a published checkpoint",
             "w2v2 run --corpus train-clean-100,dev-clean,test-clean --checkpoint hf://facebook/wav2vec2-base",
         ),
-        ("your own recordings, by an experiment of your own", "w2v2 run --config my_run.py --corpus speech.tsv"),
+        ("your own recordings, by what w2v2 init has written", "w2v2 run --config my_run.py"),
         ("go on with a run that was stopped", "w2v2 run --resume"),
         ("train again, and all that follows", "w2v2 run --from Trainer"),
     ),

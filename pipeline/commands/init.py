@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import typer
 
 from model.errors import UsageError
-from pipeline.commands.options import JsonOption, require_extra
+from pipeline.commands.completion import complete_checkpoint
+from pipeline.commands.options import CHECKPOINT_METAVAR, JsonOption, require_extra
 from pipeline.commands.outcome import console, print_json
 
 DEFAULT_OUTPUT = "my_run.py"
@@ -31,6 +32,8 @@ def init(
     checkpoint: Annotated[
         str | None,
         typer.Option(
+            metavar=CHECKPOINT_METAVAR,
+            autocompletion=complete_checkpoint,
             help="What training starts from: hf://owner/name, a directory, a file, or 'tiny'. Default: XLS-R with 300"
             " million parameters, which has heard 128 languages; for English, wav2vec2-base.",
             show_default=False,

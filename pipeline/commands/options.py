@@ -24,7 +24,7 @@ CONFIG_WORDS = "A configuration by name, such as smoke, or a Python file with ge
 CORPUS_METAVAR = "CORPUS"
 CORPUS_WORDS = (
     "subsets of LibriSpeech, such as dev-clean,test-clean, which are downloaded; a directory in its layout; an archive;"
-    " a manifest of own recordings (.tsv, .jsonl)"
+    " a manifest of own recordings (.tsv, .csv, .jsonl)"
 )
 CHECKPOINT_METAVAR = "CHECKPOINT"
 CHECKPOINT_WORDS = "a directory, a file of weights, or hf://owner/name, also with @revision"
@@ -65,7 +65,49 @@ ConfigOption = Annotated[
 ]
 IngestConfigOption = Annotated[
     str,
-    typer.Option("--config", help="The configuration whose ingest settings are taken: letters, splits and more."),
+    typer.Option(
+        "--config",
+        metavar=CONFIG_METAVAR,
+        help=f"{CONFIG_WORDS}; its ingest settings are taken: letters, splits, limits and more.",
+        autocompletion=complete_config,
+    ),
+]
+VertexConfigOption = Annotated[
+    str,
+    typer.Option(
+        "--config",
+        metavar=CONFIG_METAVAR,
+        help=f"{CONFIG_WORDS}; its vertex=VertexSettings(…) names project and region.",
+        autocompletion=complete_config,
+    ),
+]
+ScheduleConfigOption = Annotated[
+    str,
+    typer.Option(
+        "--config",
+        metavar=CONFIG_METAVAR,
+        help=f"{CONFIG_WORDS}; its vertex=VertexSettings(…) names project and region, its schedule= the times.",
+        autocompletion=complete_config,
+    ),
+]
+VertexCorpusOption = Annotated[
+    str | None,
+    typer.Option(
+        "--corpus",
+        metavar=CORPUS_METAVAR,
+        help="'synthetic', or a corpus in Cloud Storage, gs://…; default: the configuration's.",
+        show_default=False,
+    ),
+]
+VertexCheckpointOption = Annotated[
+    str | None,
+    typer.Option(
+        "--checkpoint",
+        metavar=CHECKPOINT_METAVAR,
+        help="'tiny', 'random' or hf://owner/name, also with @revision; default: the configuration's.",
+        autocompletion=complete_checkpoint,
+        show_default=False,
+    ),
 ]
 
 LanguageOption = Annotated[

@@ -28,9 +28,10 @@ def run(
     corpus: Annotated[
         str | None,
         typer.Option(
-            help="'synthetic'; subsets of LibriSpeech, such as train-clean-100,test-clean, which are downloaded; a"
-            " directory in its layout; an archive; a manifest of own recordings; or, to pre-train, a"
-            " folder of recordings. Default: the configuration's."
+            metavar=CORPUS_METAVAR,
+            help=f"What holds the speech: 'synthetic'; {CORPUS_WORDS}; or, to pre-train, a"
+            " folder of recordings. Default: the configuration's.",
+            autocompletion=complete_corpus,
         ),
     ] = None,
     checkpoint: Annotated[

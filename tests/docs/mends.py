@@ -19,12 +19,12 @@ import re
 from tests.docs.error_messages import Message
 
 VERBS = frozenset(
-    """accept add allocate allow approve ask assemble begin build call change check choose clone close come compile
-    convert copy correct create cut decode delete divide download enable end evaluate export fetch fill find
-    fine-tune free get give grant halve ingest install keep leave let load look lower make mend mix move name open
-    pack part pass paste pick pipe press print publish pull push put raise read record reduce release remove rename
-    repeat replace report request run save say scale see select send set shorten sign speak split start stop take
-    train transcribe try turn unpack unset update upgrade upload use wait write""".split()
+    """accept add allow allocate approve ask assemble begin build call change check choose clone close come
+    compile convert copy correct create cut decode delete divide download enable end evaluate export fetch fill
+    find fine-tune free get give grant halve ingest install keep leave let load look lower make mend mix move
+    name open pack part pass paste pick pipe press print publish pull push put raise read record reduce release
+    remove rename repeat replace report request run save say scale see select send set shorten sign speak split
+    start stop take transcribe train try turn unpack unset update upgrade upload use wait write""".split()
 )
 
 

@@ -28,7 +28,6 @@ ELSEWHERE = {
     "pip": "installs from the network; that it names packages is looked at",
     "npm": "installs from the network",
     "curl": "asks a server that the reader has",
-    "jq": "not part of the project",
     "ffmpeg": "not part of the project",
     "jq": "not part of the project; its filter is the reader's",
     "jupyter": "a server that does not end",

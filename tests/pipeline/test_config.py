@@ -199,7 +199,7 @@ def test_a_file_that_defines_none_is_said(tmp_path, content, message):
     ("fields", "message"),
     [
         ({"transcript_normaliser": "unicode"}, r"must be Alphabet\(letters=…\) with .* 'unicode', .* it is left out"),
-        ({"alphabet": Alphabet("ab")}, r"and be left out with 'english'; change one of them, since with 'english' it is given"),
+        ({"alphabet": Alphabet("ab")}, r"with 'english'; change one of them, since with 'english' it is given"),
         ({"transcript_normaliser": "greek"}, "transcript_normaliser must be 'english' or 'unicode', not 'greek'"),
     ],
 )  # fmt: skip

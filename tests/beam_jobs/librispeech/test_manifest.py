@@ -203,8 +203,9 @@ def test_faults_say_what_they_can():
     [
         ([], "A manifest must hold a header and lines, or JSON lines, and data/own/manifest.tsv is empty; fill it."),
         (["", "  "], "data/own/manifest.tsv is empty; fill it."),
-        (["audio,text", "a.wav,hi"], "its first line is none: it is separated by commas and not by tabs; save it as"),
-        (["audio;text"], "it is separated by semicolons and not by tabs"),
+        (["audio|text", "a.wav|hi"], r"it must name the columns, .* and names no audio and text: 'audio\|text'; add"),
+        (["audio;words"], r"it must name the columns, .* and names no text: 'audio;words'; add the header"),
+        (["audio,text", 'a.wav,"hi', "b.wav,ho", "c.wav,hu"], r"one that begins in line 2 of \S+ swallows 2 lines"),
         (["a.wav\thi"], r"must name the columns, .* and names no audio and text: 'a.wav\\thi'; add the header"),
         (["audio\tsplit"], "and names no text: 'audio\\\\tsplit'"),
         (["audio\tpath\ttext"], r"it names audio more than once \(audio and path\); keep one of these columns"),
@@ -282,7 +283,7 @@ def test_a_manifest_of_which_nothing_is_left_says_why():
         require_usable(parsed(TSV), WHERE)
     with pytest.raises(
         DataError,
-        match=r"names none \(In line 2, there must be 4 columns.*; In line 3, .*; In line 4, .*; and 1 more\); correct them\.$",
+        match=r"names none \(In line 2, there must be 4 columns.*; In line 3, .*; and 1 more\); correct them\.$",
     ):
         require_usable(parsed(TSV, "a\tb\tc", "a", "b", "c"), WHERE)
 
