@@ -16,6 +16,7 @@ def test_a_store_that_another_process_has_locked_is_not_called_broken(tmp_path, 
         raise RuntimeError(said)
 
 
+@pytest.mark.e2e
 def test_runs_are_not_called_broken_while_the_store_is_locked(workspace, judge, locked_store):
     judge("20260101T000000Z-aaaa", "NEEDS_REVIEW")
     locked_store()

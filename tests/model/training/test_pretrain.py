@@ -11,6 +11,8 @@ from model.errors import CheckpointError, DataError
 from model.training.pretrain import pretrain
 from tests.micro_training import CONFIG, settings, write_records
 
+pytestmark = pytest.mark.e2e
+
 GOLDEN = Path(__file__).parents[2] / "golden" / "wav2vec2"
 
 
@@ -50,7 +52,6 @@ def test_it_learns_and_writes_a_model_of_the_same_kind(base, files, tmp_path):
     assert len(moved) > 0.9 * len(end)
 
 
-@pytest.mark.e2e
 def test_the_same_settings_give_the_same_weights(base, files, tmp_path):
     quiet = {"dropout": 0.0, "activation_dropout": 0.0, "attention_dropout": 0.0, "layerdrop": 0.0, "steps": 3}
     for name in ("one", "other"):

@@ -14,6 +14,8 @@ from model.examples import Utterance
 from model.export.saved_model import export_saved_model
 from model.training.saved_model import fine_tune_saved_model, score_saved_model, vocabulary_of
 
+pytestmark = pytest.mark.e2e
+
 GOLDEN = Path(__file__).parents[2] / "golden" / "wav2vec2"
 
 
@@ -63,7 +65,6 @@ def test_the_loss_falls_and_all_weights_move(model, utterances):
     assert still == []
 
 
-@pytest.mark.e2e
 def test_the_same_seed_gives_the_same_losses(saved_models, utterances):
     def losses(**changes):
         loaded = tf.saved_model.load(str(saved_models / "recogniser"))
