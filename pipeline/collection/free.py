@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipeline.collection.item import Item
 from pipeline.collection.plan import CollectionPlan, is_workspace, plan_collection
+from pipeline.collection.protection import require_some_kept
 from pipeline.collection.store import mark_freed, read_store
 from pipeline.collection.walking import FREED_PREFIX, artifact_path, is_plain
 from pipeline.metadata_store import require_unlocked
@@ -41,6 +42,7 @@ def collect(
       DataError: the metadata store cannot be read.
       TryAgainError: a run or another collection uses the workspace, or another process has locked the store.
     """
+    require_some_kept(keep_runs)
     if not is_workspace(workspace):
         return CollectionPlan((), {})
     with workspace.lock(HOLDER):

@@ -1,4 +1,4 @@
-"""A run that has judged a model, as the metadata store and the files have it, without running anything."""
+"""The command line in this process, and a run that has judged a model, made without running anything."""
 
 import dataclasses
 import json
@@ -12,6 +12,7 @@ from ml_metadata.proto import metadata_store_pb2 as proto
 
 from model.settings import to_mapping
 from model.storage import sha256_of_file
+from pipeline import cli
 from pipeline.config import load_config
 from pipeline.nodes import node_ids
 from pipeline.record import RunDirectory, RunRecord, RunRequest
@@ -172,3 +173,16 @@ def tamper():
         path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
     return tamper
+
+
+@pytest.fixture
+def call(capsys):
+    """Runs the command line in this process; returns exit code, standard output and standard error."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return ended.value.code or 0, captured.out, captured.err
+
+    return run

@@ -15,7 +15,6 @@ from ml_metadata.proto import metadata_store_pb2
 
 from model.pretrained import TINY
 from model.version import __version__
-from pipeline import cli
 from pipeline.config import load_config
 from pipeline.record import RunDirectory, RunRecord, RunRequest
 from pipeline.workspace import Workspace
@@ -30,19 +29,6 @@ def w2v2(*arguments, **environment):
         env={**os.environ, **environment},
         check=False,
     )
-
-
-@pytest.fixture
-def call(capsys):
-    """Runs the command line in this process; returns exit code, standard output and standard error."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            cli.main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
-
-    return run
 
 
 def test_help_names_every_command():

@@ -19,7 +19,6 @@ from components.wer_evaluator.settings import GateSettings
 from model.alphabet import Alphabet
 from model.metrics.normaliser import get_normaliser
 from model.pretrained import TINY_PRETRAINED
-from pipeline import cli
 from pipeline.config import load_config
 from pipeline.own_data.configuration_file import configuration_text, literal
 from pipeline.own_data.examination import examine
@@ -31,19 +30,6 @@ from tests.own_recordings import GREEK, rows_of, sound, table
 from tests.passing_metrics import METRICS, replaced
 
 PROJECT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def call(capsys):
-    """Runs the command line in this process; returns exit code, standard output and standard error."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            cli.main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture
